@@ -1,0 +1,1 @@
+"""Runs the Pulumi program: embedded, without the CLI, or through the CLI."""

@@ -1,0 +1,81 @@
+"""What the Worker is bound to: one typed record a kind, turned into the provider's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+
+class Binding(Protocol):
+    """A named binding that knows the provider's arguments for itself."""
+
+    @property
+    def name(self) -> str:
+        """Name in the Worker's ``env``."""
+        ...
+
+    def args(self) -> cloudflare.WorkerVersionBindingArgs:
+        """The provider's arguments."""
+        ...
+
+
+@dataclass(frozen=True)
+class WorkersAi:
+    """Cloudflare Workers AI as ``env.AI``."""
+
+    name: str = "AI"
+
+    def args(self) -> cloudflare.WorkerVersionBindingArgs:
+        """``{type: ai}``."""
+        return cloudflare.WorkerVersionBindingArgs(name=self.name, type="ai")
+
+
+@dataclass(frozen=True)
+class KvNamespace:
+    """A KV namespace by id."""
+
+    name: str
+    namespace_id: pulumi.Input[str]
+
+    def args(self) -> cloudflare.WorkerVersionBindingArgs:
+        """``{type: kv_namespace}``."""
+        return cloudflare.WorkerVersionBindingArgs(name=self.name, type="kv_namespace", namespace_id=self.namespace_id)
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """A value that anybody with access to the account may read."""
+
+    name: str
+    text: pulumi.Input[str]
+
+    def args(self) -> cloudflare.WorkerVersionBindingArgs:
+        """``{type: plain_text}``."""
+        return cloudflare.WorkerVersionBindingArgs(name=self.name, type="plain_text", text=self.text)
+
+
+@dataclass(frozen=True)
+class SecretText:
+    """A value that the API never returns; marked secret, so that state holds it encrypted."""
+
+    name: str
+    text: str
+
+    def args(self) -> cloudflare.WorkerVersionBindingArgs:
+        """``{type: secret_text}``."""
+        return cloudflare.WorkerVersionBindingArgs(
+            name=self.name, type="secret_text", text=pulumi.Output.secret(self.text)
+        )
+
+
+def in_api_order(bindings: Iterable[Binding]) -> list[cloudflare.WorkerVersionBindingArgs]:
+    """Arguments sorted bytewise by name.
+
+    The API returns a version's bindings so; any other order makes the provider see a change for ever
+    (cloudflare-api facts 4.6; terraform-provider-cloudflare #6285 and its relatives).
+    """
+    return [binding.args() for binding in sorted(bindings, key=lambda binding: binding.name.encode())]

@@ -1,0 +1,136 @@
+"""Raw values -> ``StackConfig``: environment profile, secrets from the environment, every finding at once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from edgewright.config import rules
+from edgewright.config.findings import describe, repair
+from edgewright.config.models import Environment, StackConfig, secret_binding
+from edgewright.config.stack_file import PROJECT, StackFile
+from edgewright.errors import ConfigError
+from edgewright.keys import LocalSecrets
+
+# Defaults that differ by environment; a stack file overrides them.
+PROFILES: dict[str, dict[str, Any]] = {
+    "local": {},
+    "dev": {},
+    "staging": {},
+    "prod": {"workers_dev": False, "observability": {"head_sampling_rate": 0.1}},
+}
+
+
+def from_values(values: Mapping[str, Any], *, source: str, secrets: LocalSecrets | None = None) -> StackConfig:
+    """Validate ``values`` (keys as in a stack file, without the project's prefix).
+
+    ``secrets`` makes up what a ``local`` stack leaves out. ``source`` names the file in messages.
+
+    Raises:
+        ConfigError: with every finding; each names key, value, rule and fix.
+    """
+    merged = _merge(PROFILES.get(str(values.get("environment")), {}), values)
+    merged = _merge(merged, _secrets_from_environment(merged))
+    if secrets is not None and merged.get("environment") == "local":
+        merged = _merge(secrets.fill(merged), merged)
+    try:
+        config = StackConfig.model_validate(merged)
+    except ValidationError as error:
+        shape = error.errors(include_url=False)
+        repaired = _validated(repair(merged, shape))
+        found = [describe(item) for item in shape] + (rules.check(repaired) if repaired else [])
+        raise _refused(source, found) from None
+    findings = rules.check(config)
+    if findings:
+        raise _refused(source, findings)
+    return config
+
+
+def from_stack_file(file: StackFile, *, secrets: LocalSecrets | None = None) -> StackConfig:
+    """The configuration of a stack without the Pulumi CLI; encrypted secrets are taken as present.
+
+    Raises:
+        ConfigError: see `from_values`.
+    """
+    values = _merge(_stand_ins(file), file.values)
+    return from_values(values, source=str(file.path), secrets=secrets)
+
+
+def from_pulumi(config: Mapping[str, str], *, stack: str, secrets: LocalSecrets | None = None) -> StackConfig:
+    """The configuration inside a Pulumi program: ``config`` maps full keys to strings, objects as JSON.
+
+    Raises:
+        ConfigError: see `from_values`.
+    """
+    prefix = f"{PROJECT}:"
+    values = {
+        key[len(prefix) :]: _decode(key[len(prefix) :], text) for key, text in config.items() if key.startswith(prefix)
+    }
+    return from_values(values, source=f"Pulumi.{stack}.yaml", secrets=secrets)
+
+
+def _validated(values: dict[str, Any]) -> StackConfig | None:
+    try:
+        return StackConfig.model_validate(values)
+    except ValidationError:
+        return None
+
+
+def _decode(key: str, text: Any) -> Any:
+    field = StackConfig.model_fields.get(key)
+    if field is None or field.annotation in (str, str | None, SecretStr | None, Environment):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _stand_ins(file: StackFile) -> dict[str, Any]:
+    """Placeholders of the right form for secrets that only the CLI can decrypt (used to check and render)."""
+    held = "sk-edge-" + "0" * 43
+    values: dict[str, Any] = {}
+    if "client_keys" in file.encrypted:
+        names = (file.values.get("auth") or {}).get("keys") or {}
+        values["client_keys"] = {name: f"{held[:-4]}{index:04d}" for index, name in enumerate(sorted(names))}
+    if "upstream_keys" in file.encrypted:
+        values["upstream_keys"] = dict.fromkeys(file.values.get("upstreams") or {}, held)
+    if "drill_secret" in file.encrypted:
+        values["drill_secret"] = held
+    return values
+
+
+def _secrets_from_environment(values: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in _keys(values.get("upstreams")):
+        if key := os.environ.get(f"EDGEWRIGHT_{secret_binding(name)}"):
+            found.setdefault("upstream_keys", {})[name] = key
+    auth = values.get("auth")
+    for name in _keys(auth.get("keys") if isinstance(auth, Mapping) else None):
+        if key := os.environ.get(f"EDGEWRIGHT_CLIENT_KEY_{name.upper().replace('-', '_')}"):
+            found.setdefault("client_keys", {})[name] = key
+    if secret := os.environ.get("EDGEWRIGHT_DRILL_SECRET"):
+        found["drill_secret"] = secret
+    return found
+
+
+def _keys(value: Any) -> list[str]:
+    return [str(key) for key in value] if isinstance(value, Mapping) else []
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` on ``base``; mappings are merged, everything else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _refused(source: str, findings: list[str]) -> ConfigError:
+    count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+    return ConfigError(f"{source}: {count}", findings=tuple(f"  - {finding}" for finding in findings))

@@ -1,0 +1,140 @@
+"""Rules that span several keys. Each returns findings: key, value, rule, fix, in one sentence or two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from edgewright.config.models import OpenAiCompatibleUpstream, StackConfig, secret_binding
+
+Findings = Iterable[str]
+
+
+def check(config: StackConfig) -> list[str]:
+    """All findings of all rules, in the order of the keys in the file."""
+    rules = (_reachable, _routes, _upstream_keys, _models, _names, _default_model, _auth, _drills)
+    return [finding for rule in rules for finding in rule(config)]
+
+
+def _reachable(config: StackConfig) -> Findings:
+    if not (config.workers_dev or config.routes or config.custom_domain):
+        yield (
+            "workers_dev: false leaves the Worker without any address. "
+            "Fix: set workers_dev: true, or add routes or a custom_domain."
+        )
+
+
+def _routes(config: StackConfig) -> Findings:
+    for index, route in enumerate(config.routes):
+        host = route.pattern.split("://")[-1].split("/")[0].removeprefix("*").lstrip(".")
+        if host != route.zone and not host.endswith(f".{route.zone}"):
+            yield (
+                f"routes[{index}].pattern: {route.pattern!r} is not in the zone {route.zone!r}. "
+                "Fix: name the zone that the host belongs to."
+            )
+    domain = config.custom_domain
+    if domain and domain.hostname != domain.zone and not domain.hostname.endswith(f".{domain.zone}"):
+        yield (
+            f"custom_domain.hostname: {domain.hostname!r} is not in the zone {domain.zone!r}. "
+            "Fix: name the zone that the host belongs to."
+        )
+
+
+def _upstream_keys(config: StackConfig) -> Findings:
+    for name, upstream in config.upstreams.items():
+        needs_key = isinstance(upstream, OpenAiCompatibleUpstream) and upstream.key == "required"
+        if needs_key and name not in config.upstream_keys:
+            yield (
+                f"upstreams.{name}: has no key. Fix: pulumi config set --secret --path "
+                f"'edgewright:upstream_keys[\"{name}\"]' KEY, or set the environment variable "
+                f"EDGEWRIGHT_{secret_binding(name)}, or write key: none if the server asks for none."
+            )
+    for name in sorted(set(config.upstream_keys) - set(config.upstreams)):
+        yield f"upstream_keys.{name}: there is no such upstream. Fix: {_one_of(config.upstreams)}."
+
+
+def _models(config: StackConfig) -> Findings:
+    for name, model in config.models.items():
+        for index, target in enumerate(model.targets):
+            if target.upstream not in config.upstreams:
+                yield (
+                    f"models.{name}.targets[{index}].upstream: {target.upstream!r} is not in upstreams. "
+                    f"Fix: {_one_of(config.upstreams)}, or add it."
+                )
+
+
+def _names(config: StackConfig) -> Findings:
+    owners: dict[str, str] = {name: f"models.{name}" for name in config.models}
+    for name, model in config.models.items():
+        for alias in model.aliases:
+            if alias in owners:
+                yield (f"models.{name}.aliases: {alias!r} is already {owners[alias]}. Fix: give it another name.")
+            owners.setdefault(alias, f"an alias of models.{name}")
+    bindings: dict[str, str] = {}
+    for name in config.upstreams:
+        other = bindings.setdefault(secret_binding(name), name)
+        if other != name:
+            yield (
+                f"upstreams.{name}: its secret {secret_binding(name)} is that of upstreams.{other}. "
+                "Fix: rename one of them."
+            )
+    holders: dict[str, str] = {}
+    for key_name, key in sorted(config.client_keys.items()):
+        other = holders.setdefault(key.get_secret_value(), key_name)
+        if other != key_name:
+            yield f"client_keys.{key_name}: is the same key as client_keys.{other}. Fix: make a new one."
+
+
+def _default_model(config: StackConfig) -> Findings:
+    names = public_names(config)
+    if config.default_model is not None and config.default_model not in names:
+        yield f"default_model: {config.default_model!r} is not in models. Fix: {_one_of(names)}."
+
+
+def _auth(config: StackConfig) -> Findings:
+    if config.auth.mode == "none":
+        if config.auth.keys:
+            yield "auth.keys: keys are listed but auth.mode is none. Fix: remove the keys or set mode: keys."
+        return
+    if not config.auth.keys:
+        yield (
+            "auth.keys: empty, so nobody could call the proxy. Fix: add a key name with its tenant, "
+            "or open the proxy to everybody with auth: {mode: none}."
+        )
+    for name, key in config.auth.keys.items():
+        secret = config.client_keys.get(name)
+        if secret is None:
+            yield (
+                f"auth.keys.{name}: has no client key. Fix: pulumi config set --secret --path "
+                f'\'edgewright:client_keys["{name}"]\' "$(edgewright keys new)".'
+            )
+        elif not re.fullmatch(r"sk-edge-[A-Za-z0-9_-]{43}", secret.get_secret_value()):
+            yield (
+                f"client_keys.{name}: not of the form sk-edge- and 43 base64url characters. "
+                "Fix: make it with `edgewright keys new`."
+            )
+        for model in key.models or []:
+            if model not in config.models:
+                yield f"auth.keys.{name}.models: {model!r} is not in models. Fix: {_one_of(config.models)}."
+    for name in sorted(set(config.client_keys) - set(config.auth.keys)):
+        yield f"client_keys.{name}: not listed in auth.keys. Fix: add it there with its tenant, or remove it."
+
+
+def _drills(config: StackConfig) -> Findings:
+    secret = config.drill_secret
+    if config.verification.drills and secret is None:
+        yield (
+            "verification.drills: true needs a secret. Fix: pulumi config set --secret "
+            'edgewright:drill_secret "$(openssl rand -hex 32)".'
+        )
+    if secret is not None and len(secret.get_secret_value()) < 32:
+        yield "drill_secret: shorter than 32 characters. Fix: openssl rand -hex 32."
+
+
+def public_names(config: StackConfig) -> list[str]:
+    """Every name a caller may use: models and their aliases."""
+    return [*config.models, *(alias for model in config.models.values() for alias in model.aliases)]
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return "use one of " + ", ".join(sorted(names))

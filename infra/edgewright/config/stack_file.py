@@ -1,0 +1,100 @@
+"""Reads ``Pulumi.yaml`` and ``Pulumi.<stack>.yaml`` as the Pulumi CLI does, without the CLI."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edgewright.errors import ConfigError
+
+PROJECT = "edgewright"
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """One stack's values: ``values`` by plain key, ``encrypted`` the keys whose value only the CLI can read."""
+
+    stack: str
+    path: Path
+    values: dict[str, Any]
+    encrypted: frozenset[str]
+
+    @classmethod
+    def read(cls, root: Path, stack: str) -> StackFile:
+        """Read the files in ``root``.
+
+        Raises:
+            ConfigError: no such stack file, not YAML, or keys of another project.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", stack):
+            raise ConfigError(f"stack: {stack!r} is not a stack name.", fix="use letters, digits, - _ .")
+        path = root / f"Pulumi.{stack}.yaml"
+        if not path.is_file():
+            known = sorted(p.name[7:-5] for p in root.glob("Pulumi.*.yaml"))
+            raise ConfigError(
+                f"stack: there is no {path}.",
+                fix=f"use one of {', '.join(known)}" if known else "run in the folder that holds Pulumi.yaml",
+            )
+        defaults = _project_defaults(root / "Pulumi.yaml")
+        values, encrypted = _stack_values(path)
+        return cls(stack, path, {**defaults, **values}, frozenset(encrypted))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text("utf8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {error}", fix="correct the file at the place named") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: holds {type(document).__name__}, not a mapping.", fix="start with `config:`")
+    return document
+
+
+def _project_defaults(path: Path) -> dict[str, Any]:
+    declared = _load(path).get("config") or {}
+    return {key: spec["default"] for key, spec in declared.items() if isinstance(spec, dict) and "default" in spec}
+
+
+def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
+    config = _load(path).get("config") or {}
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path}: `config` is not a mapping.", fix="write `config:` and one key a line")
+    values: dict[str, Any] = {}
+    encrypted: set[str] = set()
+    for full_key, value in config.items():
+        namespace, _, key = str(full_key).rpartition(":")
+        if namespace not in ("", PROJECT):
+            continue  # another provider's configuration, e.g. cloudflare:baseUrl
+        if _has_secure(value):
+            encrypted.add(key)
+        else:
+            values[key] = value
+    return values, encrypted
+
+
+def _has_secure(value: Any) -> bool:
+    if isinstance(value, dict):
+        return set(value) == {"secure"} or any(_has_secure(item) for item in value.values())
+    return isinstance(value, list) and any(_has_secure(item) for item in value)
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The nearest folder upward that holds ``Pulumi.yaml`` of this project.
+
+    Raises:
+        ConfigError: none found.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            return folder
+    raise ConfigError(
+        f"no Pulumi.yaml in {here} or above it.",
+        fix="run in a checkout of the project, or pass --project DIR",
+    )

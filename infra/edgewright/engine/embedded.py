@@ -1,0 +1,119 @@
+"""The engine for machines without the pulumi CLI: same program, same API calls, its own state file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgewright.config import PROJECT, StackConfig, StackFile, from_stack_file
+from edgewright.engine import resources
+from edgewright.engine.api import CloudflareApi
+from edgewright.engine.deployment import Deployment
+from edgewright.engine.plan import Listener, Result, ignore
+from edgewright.engine.state import State, locked
+from edgewright.errors import EngineError
+from edgewright.keys import LocalSecrets
+from edgewright.paths import stack_folder
+
+
+class EmbeddedEngine:
+    """Runs one stack of the project in ``project`` against ``api``.
+
+    ``overrides`` replace keys of the stack file, e.g. to put a real upstream behind the local stack.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        stack: str,
+        api: Callable[[], CloudflareApi] = CloudflareApi.from_environment,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.stack = stack
+        self._project = project
+        self._api = api
+        self._folder = stack_folder(project, stack)
+        self._secrets = LocalSecrets(self._folder)
+        file = StackFile.read(project, stack)
+        self._file = StackFile(stack, file.path, {**file.values, **(overrides or {})}, file.encrypted)
+        if file.encrypted:
+            raise EngineError(
+                f"{file.path}: {', '.join(sorted(file.encrypted))} is encrypted; only the pulumi CLI can read it.",
+                fix="install pulumi, or give the secrets as EDGEWRIGHT_* variables",
+            )
+
+    def config(self) -> StackConfig:
+        """The stack's checked configuration; nothing is called.
+
+        Raises:
+            ConfigError: every finding.
+        """
+        return from_stack_file(self._file, secrets=self._secrets)
+
+    def preview(self, listener: Listener = ignore) -> Result:
+        """What `up` would do; the API is only read."""
+        return self._run(listener, dry_run=True)
+
+    def up(self, listener: Listener = ignore) -> Result:
+        """Bring the account to what the program says.
+
+        Raises:
+            ConfigError: before anything is called.
+            ApiError: a call failed; the state holds what was done, and the next run goes on from there.
+        """
+        return self._run(listener, dry_run=False)
+
+    def destroy(self, listener: Listener = ignore) -> Result:
+        """Delete everything in the state but what is retained; the program is not run."""
+        with locked(self._folder):
+            state = State.load(self._folder)
+            deployment = Deployment(self._api(), state, listener=listener)
+            deployment.finish()
+            state.outputs, state.secret_outputs, state.pending = {}, [], []
+            state.save()
+        return deployment.result
+
+    def outputs(self, *, reveal: bool = False) -> dict[str, Any]:
+        """The outputs of the last `up`; secret ones as ``[secret]`` unless ``reveal``.
+
+        Raises:
+            EngineError: the stack is not deployed.
+        """
+        state = State.load(self._folder)
+        if not state.outputs:
+            raise EngineError(f"stack {self.stack} is not deployed.", fix=f"edgewright up --stack {self.stack}")
+        hidden = dict.fromkeys(state.secret_outputs, "[secret]")
+        if reveal:
+            config = self.config()
+            known = {"verify_key": config.verify_key, "drill_secret": config.drill_secret}
+            hidden |= {name: held.get_secret_value() for name, held in known.items() if held and name in hidden}
+        return {**state.outputs, **hidden}
+
+    def _run(self, listener: Listener, *, dry_run: bool) -> Result:
+        config = self.config()  # wrong configuration ends here, before the slow imports and any call
+        # Imports Pulumi: half a second that `outputs` and `destroy` need not pay.
+        from edgewright.engine.monitor import DeploymentMonitor, run_program, split_secrets
+
+        del config
+        with locked(self._folder):
+            state = State.load(self._folder)
+            api = self._api()
+            deployment = Deployment(api, state, dry_run, listener)
+            monitor = DeploymentMonitor(deployment, lambda token, args: resources.invoke(api, token, args))
+            run_program(self._project / "infra", self.stack, *self._program_config(), monitor, dry_run)
+            deployment.finish()
+            if not dry_run:
+                state.outputs, state.secret_outputs = split_secrets(monitor.outputs)
+                state.save()
+        deployment.result.outputs = split_secrets(monitor.outputs)[0]
+        return deployment.result
+
+    def _program_config(self) -> tuple[dict[str, str], list[str]]:
+        """The configuration as the CLI hands it to a program: strings, objects as JSON."""
+        values = {
+            f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in self._file.values.items()
+        }
+        return values, []

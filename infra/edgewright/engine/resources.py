@@ -1,0 +1,193 @@
+"""The calls that the Cloudflare provider makes for each resource type of `EdgeProxy`.
+
+Paths, bodies and which property forces a replacement are those of the provider (cloudflare-api facts 4),
+so that the account looks the same whether it or the embedded engine has been at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from edgewright.engine.api import CloudflareApi
+from edgewright.engine.values import from_api, to_api
+from edgewright.errors import ApiError, EngineError
+
+ALL = frozenset({"*"})
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one resource type is created, read, changed and deleted.
+
+    ``collection`` and the path of one item are filled from the inputs; ``update`` is the method of a change
+    (None: every change replaces); ``delete`` False: deleting sends nothing, as the provider does.
+    """
+
+    collection: str
+    create: str = "POST"
+    update: str | None = "PUT"
+    delete: bool = True
+    replace_on: frozenset[str] = frozenset({"accountId"})
+    path_inputs: frozenset[str] = frozenset({"accountId"})
+    defaults: Mapping[str, Any] | None = None
+    find: Callable[[CloudflareApi, dict[str, Any]], Any] | None = None
+
+    def replaces(self, changed: list[str]) -> bool:
+        """Whether a change of these property paths needs a new resource."""
+        return self.update is None or any(path.split(".")[0].split("[")[0] in self.replace_on for path in changed)
+
+    def do_create(self, api: CloudflareApi, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Create it; the API's result in provider names."""
+        return _outputs(api.call(self.create, self._collection(inputs), self._body(inputs)))
+
+    def do_read(self, api: CloudflareApi, inputs: dict[str, Any], identifier: str) -> dict[str, Any] | None:
+        """What the API holds, None if it is gone."""
+        try:
+            return _outputs(api.call("GET", self._item(inputs, identifier)))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def do_update(self, api: CloudflareApi, inputs: dict[str, Any], identifier: str) -> dict[str, Any]:
+        """Change it in place."""
+        return _outputs(api.call(str(self.update), self._item(inputs, identifier), self._body(inputs)))
+
+    def do_delete(self, api: CloudflareApi, inputs: dict[str, Any], identifier: str) -> None:
+        """Delete it; one that is already gone is no error."""
+        if not self.delete:
+            return
+        try:
+            api.call("DELETE", self._item(inputs, identifier))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    def do_find(self, api: CloudflareApi, inputs: dict[str, Any]) -> dict[str, Any] | None:
+        """The resource of the same name, left by a call whose answer was lost."""
+        if self.find is None:
+            return None
+        found = self.find(api, inputs)
+        return None if found is None else _outputs(found)
+
+    def _collection(self, inputs: dict[str, Any]) -> str:
+        return self.collection.format_map({key: quote(str(value), safe="") for key, value in inputs.items()})
+
+    def _item(self, inputs: dict[str, Any], identifier: str) -> str:
+        return f"{self._collection(inputs)}/{quote(identifier, safe='')}"
+
+    def _body(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        sent = {key: value for key, value in inputs.items() if key not in self.path_inputs}
+        body: dict[str, Any] = {**(self.defaults or {}), **to_api(sent)}
+        return dict(sorted(body.items()))
+
+
+def _outputs(result: Any) -> dict[str, Any]:
+    if not isinstance(result, dict) or not result.get("id"):
+        raise EngineError(f"the API's answer names no id: {str(result)[:200]}")
+    outputs: dict[str, Any] = from_api(result)
+    return outputs
+
+
+def _namespace_by_title(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
+    page = 1
+    while True:
+        listed = api.call(
+            "GET",
+            f"/accounts/{inputs['accountId']}/storage/kv/namespaces",
+            params={"page": str(page), "per_page": "100"},
+        )
+        if not listed:
+            return None
+        for namespace in listed:
+            if namespace["title"] == inputs["title"]:
+                return namespace
+        page += 1
+
+
+def _worker_by_name(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
+    try:
+        return api.call("GET", f"/accounts/{inputs['accountId']}/workers/workers/{quote(inputs['name'], safe='')}")
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _route_by_pattern(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
+    listed = api.call("GET", f"/zones/{inputs['zoneId']}/workers/routes") or []
+    return next((route for route in listed if route["pattern"] == inputs["pattern"]), None)
+
+
+KINDS: dict[str, Kind] = {
+    "cloudflare:index/workersKvNamespace:WorkersKvNamespace": Kind(
+        "/accounts/{accountId}/storage/kv/namespaces", find=_namespace_by_title
+    ),
+    "cloudflare:index/worker:Worker": Kind(
+        "/accounts/{accountId}/workers/workers",
+        defaults={"logpush": False, "tags": [], "tail_consumers": []},
+        find=_worker_by_name,
+    ),
+    "cloudflare:index/workerVersion:WorkerVersion": Kind(
+        "/accounts/{accountId}/workers/workers/{workerId}/versions",
+        update=None,
+        delete=False,
+        replace_on=ALL,
+        path_inputs=frozenset({"accountId", "workerId"}),
+    ),
+    "cloudflare:index/workersDeployment:WorkersDeployment": Kind(
+        "/accounts/{accountId}/workers/scripts/{scriptName}/deployments",
+        update=None,
+        delete=False,
+        replace_on=ALL,
+        path_inputs=frozenset({"accountId", "scriptName"}),
+    ),
+    "cloudflare:index/workersRoute:WorkersRoute": Kind(
+        "/zones/{zoneId}/workers/routes",
+        replace_on=frozenset({"zoneId"}),
+        path_inputs=frozenset({"zoneId"}),
+        find=_route_by_pattern,
+    ),
+    "cloudflare:index/workersCustomDomain:WorkersCustomDomain": Kind(
+        "/accounts/{accountId}/workers/domains", create="PUT", update=None, replace_on=ALL
+    ),
+}
+
+
+def kind_of(token: str) -> Kind:
+    """The kind of a resource type.
+
+    Raises:
+        EngineError: the embedded engine does not know it.
+    """
+    if token not in KINDS:
+        raise EngineError(
+            f"the embedded engine does not know the resource type {token}.",
+            fix="deploy this program with the pulumi CLI (--engine pulumi)",
+        )
+    return KINDS[token]
+
+
+def invoke(api: CloudflareApi, token: str, args: dict[str, Any]) -> dict[str, Any]:
+    """A data source: ``getZone`` by name or id, as the provider asks.
+
+    Raises:
+        EngineError: unknown data source, or not exactly one zone of that name.
+    """
+    if token != "cloudflare:index/getZone:getZone":
+        raise EngineError(f"the embedded engine does not know the data source {token}.")
+    zone_id = args.get("zoneId")
+    if zone_id is None:
+        name = (args.get("filter") or {}).get("name")
+        zones = api.call("GET", "/zones", params={"name": str(name)})
+        if len(zones) != 1:
+            raise EngineError(
+                f"zone: the account has {len(zones)} zones named {name!r}.",
+                fix="name a zone of this account in routes or custom_domain",
+            )
+        zone_id = zones[0]["id"]
+    zone: dict[str, Any] = from_api(api.call("GET", f"/zones/{zone_id}"))
+    return {**zone, "zoneId": zone_id}

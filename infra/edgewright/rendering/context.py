@@ -1,0 +1,89 @@
+"""StackConfig -> the plain values that templates may use. Pure: no file, no clock, no secret."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from edgewright.config.models import (
+    OpenAiCompatibleUpstream,
+    StackConfig,
+    Target,
+    Upstream,
+    WorkersAiUpstream,
+    secret_binding,
+)
+
+
+class Part(NamedTuple):
+    """One import of the entry module: what it is called, where it lies, what it exports."""
+
+    name: str
+    module: str
+    export: str
+
+
+FEATURES = {
+    name: Part(name, f"{name}/step.js", name) for name in ("auth", "cache", "cors", "drills", "fallback", "streaming")
+}
+PROTOCOLS = (Part("openai", "protocols/openai.js", "openai"),)
+UPSTREAMS = {
+    "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),
+    "workers-ai": Part("workers-ai", "upstream/workers_ai.js", "workersAi"),
+}
+
+
+def entry_values(config: StackConfig) -> dict[str, Any]:
+    """Values of ``entry.js.j2``; only the upstream types in use are imported."""
+    used = sorted({upstream.type for upstream in config.upstreams.values()})
+    return {
+        "worker": config.worker_name,
+        "features": [FEATURES[name] for name in config.features],
+        "protocols": list(PROTOCOLS),
+        "upstreams": [UPSTREAMS[name] for name in used],
+    }
+
+
+def config_values(config: StackConfig) -> dict[str, Any]:
+    """The object of ``config.js``; its shape is ARCHITECTURE.md section 3."""
+    values: dict[str, Any] = {
+        "worker": config.worker_name,
+        "environment": config.environment,
+        "features": config.features,
+        "protocols": [part.name for part in PROTOCOLS],
+        "auth": {
+            "mode": config.auth.mode,
+            "keys": {name: key.model_dump(exclude_none=True) for name, key in sorted(config.auth.keys.items())},
+        },
+        "limits": config.limits.model_dump(),
+        "timeouts": config.timeouts.model_dump(),
+        "upstreams": {name: _upstream(name, upstream) for name, upstream in sorted(config.upstreams.items())},
+        "models": {
+            name: {"targets": [_target(config, target) for target in model.targets]}
+            for name, model in sorted(config.models.items())
+        },
+        "aliases": {alias: name for name, model in sorted(config.models.items()) for alias in sorted(model.aliases)},
+        "default_model": config.default_model,
+    }
+    if config.cache.enabled:
+        values["cache"] = config.cache.model_dump(include={"ttl_seconds", "memory_entries"})
+    if config.fallback.enabled:
+        values["fallback"] = config.fallback.model_dump(exclude={"enabled"})
+    if config.cors.origins:
+        values["cors"] = config.cors.model_dump()
+    return values
+
+
+def _upstream(name: str, upstream: Upstream) -> dict[str, Any]:
+    if isinstance(upstream, WorkersAiUpstream):
+        return {"type": upstream.type, "gateway": upstream.gateway}
+    keyed = isinstance(upstream, OpenAiCompatibleUpstream) and upstream.key == "required"
+    return {
+        "type": upstream.type,
+        "base_url": upstream.base_url,
+        "secret": secret_binding(name) if keyed else None,
+    }
+
+
+def _target(config: StackConfig, target: Target) -> dict[str, Any]:
+    timeouts = {**config.timeouts.model_dump(), **target.timeouts.model_dump(exclude_none=True)}
+    return {"upstream": target.upstream, "model": target.model, "timeouts": timeouts}
