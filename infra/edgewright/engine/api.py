@@ -100,7 +100,7 @@ def _retryable(outcome: httpx.Response | Exception) -> bool:
         return True
     said = outcome.headers.get("x-should-retry")
     if said in ("true", "false"):
-        return said == "true"
+        return bool(said == "true")
     return outcome.status_code in RETRIED or outcome.status_code >= 500
 
 
@@ -114,7 +114,7 @@ def _delay(outcome: httpx.Response | Exception, attempt: int) -> float:
             return max(0.0, _retry_after(headers["retry-after"]))
     except ValueError:
         pass
-    return min(FIRST_DELAY * 2**attempt, LAST_DELAY) * (1 - random.random() / 4)
+    return float(min(FIRST_DELAY * 2**attempt, LAST_DELAY) * (1 - random.random() / 4))
 
 
 def _retry_after(value: str) -> float:

@@ -10,7 +10,7 @@ from edgewright.engine.api import CloudflareApi
 from edgewright.engine.plan import Listener, Result, Step, ignore
 from edgewright.engine.resources import Kind, kind_of
 from edgewright.engine.state import Resource, State
-from edgewright.engine.values import UNKNOWN, differences, has_unknown, revealed, sealed
+from edgewright.engine.values import UNKNOWN, differences, revealed, sealed
 
 
 @dataclass
@@ -46,10 +46,8 @@ class Deployment:
             changed = differences(old.inputs, wanted.inputs)
             if not changed:
                 return self._keep(old, wanted)
-            if kind.replaces(changed) or has_unknown(inputs):
-                operation = "replace" if kind.replaces(changed) else "update"
-                if self.dry_run or operation == "replace":
-                    return self._create(urn, kind, wanted, inputs, operation, tuple(changed), old)
+            if kind.replaces(changed):
+                return self._create(urn, kind, wanted, inputs, "replace", tuple(changed), old)
             return self._update(urn, kind, old, wanted, inputs, tuple(changed))
 
     def finish(self) -> None:

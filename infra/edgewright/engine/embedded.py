@@ -92,17 +92,16 @@ class EmbeddedEngine:
         return {**state.outputs, **hidden}
 
     def _run(self, listener: Listener, *, dry_run: bool) -> Result:
-        config = self.config()  # wrong configuration ends here, before the slow imports and any call
+        self.config()  # wrong configuration ends here, before the slow imports and any call
         # Imports Pulumi: half a second that `outputs` and `destroy` need not pay.
         from edgewright.engine.monitor import DeploymentMonitor, run_program, split_secrets
 
-        del config
         with locked(self._folder):
             state = State.load(self._folder)
             api = self._api()
             deployment = Deployment(api, state, dry_run, listener)
             monitor = DeploymentMonitor(deployment, lambda token, args: resources.invoke(api, token, args))
-            run_program(self._project / "infra", self.stack, *self._program_config(), monitor, dry_run)
+            run_program(self._project / "infra", self.stack, self._program_config(), monitor, dry_run=dry_run)
             deployment.finish()
             if not dry_run:
                 state.outputs, state.secret_outputs = split_secrets(monitor.outputs)
@@ -110,10 +109,9 @@ class EmbeddedEngine:
         deployment.result.outputs = split_secrets(monitor.outputs)[0]
         return deployment.result
 
-    def _program_config(self) -> tuple[dict[str, str], list[str]]:
+    def _program_config(self) -> dict[str, str]:
         """The configuration as the CLI hands it to a program: strings, objects as JSON."""
-        values = {
+        return {
             f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
             for key, value in self._file.values.items()
         }
-        return values, []

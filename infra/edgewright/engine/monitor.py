@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime import mocks, rpc, set_all_config
@@ -50,13 +50,13 @@ class DeploymentMonitor(mocks.MockMonitor):
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         with self._noting_failures():
-            return super().Invoke(request)
+            return super().Invoke(request)  # type: ignore[no-untyped-call]
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == STACK_TYPE or not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        _ensure_event_loop()
+        _ensure_event_loop()  # type: ignore[no-untyped-call]
         with self._noting_failures():
             identifier, outputs = self._deployment.register(
                 urn,
@@ -73,7 +73,7 @@ class DeploymentMonitor(mocks.MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         if f"::{STACK_TYPE}::" in request.urn:
             self.outputs = from_struct(request.outputs)
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
     @contextmanager
     def _noting_failures(self) -> Iterator[None]:
@@ -85,12 +85,7 @@ class DeploymentMonitor(mocks.MockMonitor):
 
 
 def run_program(
-    program: Path,
-    stack: str,
-    config: Mapping[str, str],
-    secret_keys: list[str],
-    monitor: DeploymentMonitor,
-    dry_run: bool,
+    program: Path, stack: str, config: Mapping[str, str], monitor: DeploymentMonitor, *, dry_run: bool
 ) -> None:
     """Run the program at ``program`` (a folder with ``__main__.py``) as the Python language host would.
 
@@ -98,19 +93,23 @@ def run_program(
         EdgewrightError: the first failure of an API call or of the configuration.
         EngineError: the program itself raised something else.
     """
-    set_all_config(dict(config), secret_keys)
-    set_root_resource(None)  # set_mocks makes a finished stack unless there is one; run_in_stack makes its own
+    set_all_config(dict(config))
     mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=dry_run, monitor=monitor)
-    set_root_resource(None)
+    # set_mocks made a finished stack; run_in_stack makes its own.
+    set_root_resource(cast("pulumi.Resource", None))
     try:
         with _standing_in(program):
-            asyncio.run(
-                run_in_stack(lambda: runpy.run_path(str(program / "__main__.py"), run_name="__main__") and None)
-            )
+            asyncio.run(run_in_stack(lambda: _execute(program / "__main__.py")))
     except Exception as error:
         raise _explained(error, monitor) from error
+    finally:
+        set_root_resource(cast("pulumi.Resource", None))
     if monitor.failure:
         raise monitor.failure
+
+
+def _execute(path: Path) -> None:
+    runpy.run_path(str(path), run_name="__main__")
 
 
 def _explained(error: Exception, monitor: DeploymentMonitor) -> EdgewrightError:

@@ -65,15 +65,6 @@ def sealed(value: Any, salt: str) -> Any:
     return map_secrets(value, digest)
 
 
-def has_unknown(value: Any) -> bool:
-    """Whether a preview cannot know part of ``value`` yet."""
-    if isinstance(value, dict):
-        return any(has_unknown(item) for item in value.values())
-    if isinstance(value, list):
-        return any(has_unknown(item) for item in value)
-    return bool(value == UNKNOWN)
-
-
 def to_api(value: Any, key: str = "") -> Any:
     """Provider names (camelCase) as the API's (snake_case, ``workers/...`` in annotations); nulls left out."""
     if isinstance(value, list):
