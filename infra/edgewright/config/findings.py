@@ -109,7 +109,8 @@ def dotted(path: Iterable[Any]) -> str:
 
 def _fix(path: list[Any], error: Mapping[str, Any]) -> str:
     names = [part for part in path if isinstance(part, str)]
-    if names[-1] in _FIXES_BY_KEY:
+    of_type = error["type"].endswith("_type")
+    if names[-1] in _FIXES_BY_KEY and not of_type:
         return _FIXES_BY_KEY[names[-1]]
     template = _FIXES.get(error["type"])
     return template.format(**error.get("ctx", {})) if template else REFERENCE

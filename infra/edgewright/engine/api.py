@@ -36,10 +36,11 @@ class CloudflareApi:
     def __post_init__(self) -> None:
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         # trust_env off: a proxy variable must not carry the token of a loopback API elsewhere.
-        self._client = httpx.Client(timeout=60, headers=headers, trust_env=not self._loopback)
+        self._client = httpx.Client(timeout=60, headers=headers, trust_env=not self.loopback)
 
     @property
-    def _loopback(self) -> bool:
+    def loopback(self) -> bool:
+        """Whether the API is on this machine."""
         return urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
 
     @classmethod
@@ -64,7 +65,7 @@ class CloudflareApi:
         """
         if method != "GET":
             self.writes += 1
-        retries = LOOPBACK_RETRIES if self._loopback else MAX_RETRIES
+        retries = LOOPBACK_RETRIES if self.loopback else MAX_RETRIES
         attempt = 0
         while True:
             outcome = self._try(method, path, body, params)

@@ -39,16 +39,17 @@ class Deployment:
         kind = kind_of(token)
         with self._lock:
             self._seen.add(urn)
-            wanted = Resource(token, name, "", sealed(inputs, self.state.salt), {}, dependencies, retain)
-            old = self._held(urn, kind)
-            if old is None:
+            wanted = Resource(token, name, "", sealed(inputs, self.state.salt), dependencies, retain)
+            old = self.state.resources.get(urn)
+            outputs = kind.do_read(self.api, old.inputs, old.id) if old else None
+            if old is None or outputs is None:
                 return self._create(urn, kind, wanted, inputs, "create", ())
             changed = differences(old.inputs, wanted.inputs)
             if not changed:
-                return self._keep(old, wanted)
+                return self._keep(old, outputs, wanted)
             if kind.replaces(changed):
                 return self._create(urn, kind, wanted, inputs, "replace", tuple(changed), old)
-            return self._update(urn, kind, old, wanted, inputs, tuple(changed))
+            return self._update(urn, kind, old, outputs, wanted, inputs, tuple(changed))
 
     def finish(self) -> None:
         """Delete what the program no longer registers and what has been replaced, dependents first."""
@@ -58,23 +59,12 @@ class Deployment:
         for urn in dependents_first(self.state.resources, gone):
             self._delete(self.state.resources[urn], urn)
 
-    def _held(self, urn: str, kind: Kind) -> Resource | None:
-        """What the state knows, with fresh outputs; None if it is not known or no longer there."""
-        old = self.state.resources.get(urn)
-        if old is None:
-            return None
-        outputs = kind.do_read(self.api, old.inputs, old.id)
-        if outputs is None:
-            return None
-        old.outputs = outputs
-        return old
-
-    def _keep(self, old: Resource, wanted: Resource) -> tuple[str, dict[str, Any]]:
+    def _keep(self, old: Resource, outputs: dict[str, Any], wanted: Resource) -> tuple[str, dict[str, Any]]:
         self._tell(Step("same", old.type, old.name), done=True)
         if not self.dry_run:
             old.dependencies, old.retain = wanted.dependencies, wanted.retain
             self.state.save()
-        return old.id, old.outputs
+        return old.id, outputs
 
     def _create(
         self,
@@ -109,6 +99,7 @@ class Deployment:
         urn: str,
         kind: Kind,
         old: Resource,
+        outputs: dict[str, Any],
         wanted: Resource,
         inputs: dict[str, Any],
         changed: tuple[str, ...],
@@ -116,11 +107,11 @@ class Deployment:
         step = Step("update", wanted.type, wanted.name, changed)
         self._tell(step, done=self.dry_run)
         if self.dry_run:
-            return old.id, old.outputs
+            return old.id, outputs
         return self._made(urn, wanted, kind.do_update(self.api, revealed(inputs), old.id), step)
 
     def _made(self, urn: str, wanted: Resource, outputs: dict[str, Any], step: Step) -> tuple[str, dict[str, Any]]:
-        wanted.id, wanted.outputs = str(outputs["id"]), outputs
+        wanted.id = str(outputs["id"])
         self.state.resources[urn] = wanted
         self.state.save()
         self._tell(step, done=True)

@@ -12,51 +12,49 @@ from pathlib import Path
 from typing import Any, cast
 
 import pulumi
-from pulumi.runtime import mocks, rpc, set_all_config
+from pulumi.runtime import mocks, set_all_config
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
-from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
 from edgewright.config import PROJECT
 from edgewright.engine.deployment import Deployment
-from edgewright.engine.values import from_struct, is_secret
+from edgewright.engine.values import from_struct, is_secret, to_struct
 from edgewright.errors import EdgewrightError, EngineError
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
 
-class _Invokes(mocks.Mocks):
-    """Data sources go to ``invoke``; resources never come here (`DeploymentMonitor` takes them first)."""
-
-    def __init__(self, invoke: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
-        self._invoke = invoke
-
-    def call(self, args: mocks.MockCallArgs) -> Any:
-        return self._invoke(args.token, args.args)
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        raise EngineError(f"{args.typ} {args.name}: reading or importing resources needs the pulumi CLI.")
-
-
 class DeploymentMonitor(mocks.MockMonitor):
-    """Carries out what the program registers, and keeps the first failure."""
+    """Carries out what the program registers, and keeps the first failure.
+
+    Nothing is left for the mocks that it would usually ask. Values are converted here, as the SDK's own
+    conversion opens an event loop in each of its threads and never closes it.
+    """
 
     def __init__(self, deployment: Deployment, invoke: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
-        super().__init__(_Invokes(invoke))
+        super().__init__(cast("mocks.Mocks", None))
         self._deployment = deployment
+        self._invoke = invoke
         self.outputs: dict[str, Any] = {}
         self.failure: EdgewrightError | None = None
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         with self._noting_failures():
-            return super().Invoke(request)  # type: ignore[no-untyped-call]
+            result = self._invoke(request.tok, from_struct(request.args))
+        return resource_pb2.ResourceInvokeResponse(**{"failures": None, "return": to_struct(result)})
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
+        with self._noting_failures():
+            raise EngineError(
+                f"{request.type} {request.name}: the embedded engine reads no existing resources.",
+                fix="deploy this program with the pulumi CLI (--engine pulumi)",
+            )
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == STACK_TYPE or not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        _ensure_event_loop()  # type: ignore[no-untyped-call]
         with self._noting_failures():
             identifier, outputs = self._deployment.register(
                 urn,
@@ -67,8 +65,7 @@ class DeploymentMonitor(mocks.MockMonitor):
                 request.retainOnDelete,
             )
         self.resources[urn] = self.ResourceRegistration(urn, identifier, outputs)
-        response = _sync_await(rpc.serialize_properties(outputs, {}))
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=identifier, object=response)
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identifier, object=to_struct(outputs))
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         if f"::{STACK_TYPE}::" in request.urn:
@@ -94,8 +91,9 @@ def run_program(
         EngineError: the program itself raised something else.
     """
     set_all_config(dict(config))
+    # set_mocks makes a finished root stack unless there is one; run_in_stack makes the real one.
+    set_root_resource(cast("pulumi.Resource", monitor))
     mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=dry_run, monitor=monitor)
-    # set_mocks made a finished stack; run_in_stack makes its own.
     set_root_resource(cast("pulumi.Resource", None))
     try:
         with _standing_in(program):

@@ -5,27 +5,28 @@ from __future__ import annotations
 import fcntl
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edgewright.errors import EngineError
 from edgewright.keys import write_private
 
 SCHEMA = 1
+LOCK_SECONDS = 60
 
 
 @dataclass
 class Resource:
-    """One resource: ``inputs`` with secrets as digests, ``outputs`` as the API gave them."""
+    """One resource: ``inputs`` with secrets as digests. Its outputs are read afresh in every run, and not kept."""
 
     type: str
     name: str
     id: str
     inputs: dict[str, Any]
-    outputs: dict[str, Any]
     dependencies: list[str] = field(default_factory=list)
     retain: bool = False
 
@@ -89,14 +90,21 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the stack for one run; the operating system frees it however the run ends.
 
     Raises:
-        EngineError: another run holds it.
+        EngineError: another run has held it for ``LOCK_SECONDS``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise EngineError(
-                f"another run holds the stack in {folder}.", fix="wait until it has ended, then run again"
-            ) from None
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _locks(file):
+            if time.monotonic() > deadline:
+                raise EngineError(f"another run holds the stack in {folder}.", fix="wait until it has ended")
+            time.sleep(0.1)
         yield
+
+
+def _locks(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -26,6 +26,11 @@ def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     return plain
 
 
+def to_struct(values: dict[str, Any]) -> struct_pb2.Struct:
+    """Plain values as a property struct."""
+    return json_format.ParseDict(values, struct_pb2.Struct())
+
+
 def _numbers(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _numbers(item) for key, item in value.items()}

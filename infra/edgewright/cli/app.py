@@ -1,0 +1,54 @@
+"""``edgewright``: the command and what its exit codes mean (0 ok, 1 a promise broken, 2 could not run)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import typer
+from rich.markup import escape
+
+from edgewright.cli import keys, local, stack, verify
+from edgewright.cli.console import err
+from edgewright.errors import EdgewrightError
+
+COULD_NOT_RUN = 2
+
+app = typer.Typer(
+    name="edgewright",
+    help="Stand up your own AI proxy on Cloudflare's edge, and prove that it streams, caches and falls back.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(local.app, name="local")
+app.add_typer(keys.app, name="keys")
+app.command()(stack.render)
+app.command()(stack.preview)
+app.command()(stack.up)
+app.command()(stack.destroy)
+app.command()(stack.outputs)
+app.command()(stack.schema)
+app.command()(verify.verify)
+app.command()(local.doctor)
+
+
+def main() -> NoReturn:
+    """Run the command line; a mistake of the user ends in one clear message and exit code 2, never a traceback."""
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        app()
+    except EdgewrightError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}")
+        sys.exit(COULD_NOT_RUN)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    # As an exception, so that every context manager (workerd, servers, temporary folders) closes.
+    raise KeyboardInterrupt

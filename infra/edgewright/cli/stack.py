@@ -1,0 +1,121 @@
+"""Commands over one stack: render, preview, up, destroy, outputs; and the schema of its file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from edgewright.cli.console import StepPrinter, out, print_json, steps_json, summary, working
+from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of
+
+
+def render(
+    stack: Stack = "local",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the modules into this folder")] = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Render the Worker's modules; print their sizes and the content hash."""
+    from edgewright import rendering
+    from edgewright.config import StackFile, from_stack_file
+    from edgewright.keys import LocalSecrets
+    from edgewright.paths import stack_folder
+
+    root = project_of(project)
+    config = from_stack_file(StackFile.read(root, stack), secrets=LocalSecrets(stack_folder(root, stack)))
+    bundle = rendering.render(config)
+    if output is not None:
+        bundle.write(output)
+    modules = [{"name": module.name, "bytes": module.size, "sha256": module.sha256} for module in bundle.modules]
+    if as_json:
+        print_json({"content_hash": bundle.content_hash, "bytes": bundle.size, "main": bundle.main, "modules": modules})
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("module")
+    table.add_column("bytes", justify="right")
+    table.add_column("sha256", style="dim")
+    for module in bundle.modules:
+        table.add_row(module.name, f"{module.size:,}", module.sha256[:16])
+    out.print(table)
+    out.print(f"\n{len(modules)} modules, {bundle.size:,} bytes, content hash {bundle.content_hash}")
+    if output is not None:
+        out.print(f"written to {output}")
+
+
+def preview(
+    stack: Stack = "local", project: Project = None, engine: EngineChoice = "auto", as_json: Json = False
+) -> None:
+    """Say what `up` would change; nothing is written."""
+    from edgewright.engine.select import select
+
+    with working(f"previewing {stack}"):
+        result = select(project_of(project), stack, engine).preview(StepPrinter(dry_run=True))
+    if as_json:
+        print_json({"steps": steps_json(result), "changes": result.changes})
+    else:
+        out.print(summary(result, dry_run=True))
+
+
+def up(stack: Stack = "local", project: Project = None, engine: EngineChoice = "auto", as_json: Json = False) -> None:
+    """Bring the stack's account to what the program says."""
+    from edgewright.engine.select import select
+
+    with working(f"deploying {stack}"):
+        result = select(project_of(project), stack, engine).up(StepPrinter())
+    if as_json:
+        print_json({"steps": steps_json(result), "changes": result.changes, "outputs": result.outputs})
+        return
+    out.print(summary(result))
+    out.print(f"[bold]{result.outputs.get('url', '')}[/]")
+
+
+def destroy(
+    stack: Stack = "local",
+    project: Project = None,
+    engine: EngineChoice = "auto",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete what the stack made, but what the stack says to retain."""
+    from edgewright.engine.select import select
+
+    chosen = select(project_of(project), stack, engine)
+    if not yes and stack != "local":
+        typer.confirm(f"Delete everything of stack {stack}?", abort=True)
+    with working(f"destroying {stack}"):
+        result = chosen.destroy(StepPrinter())
+    if as_json:
+        print_json({"steps": steps_json(result), "changes": result.changes})
+    else:
+        out.print(summary(result))
+
+
+def outputs(
+    stack: Stack = "local",
+    project: Project = None,
+    engine: EngineChoice = "auto",
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secret outputs too")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the stack's outputs."""
+    from edgewright.engine.select import select
+
+    found = select(project_of(project), stack, engine).outputs(reveal=show_secrets)
+    if as_json:
+        print_json(found)
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in found.items():
+        table.add_row(f"[bold]{name}[/]", value if isinstance(value, str) else json.dumps(value))
+    out.print(table)
+
+
+def schema() -> None:
+    """Print the JSON Schema of a stack file."""
+    from edgewright.config import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))

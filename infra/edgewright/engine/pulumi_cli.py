@@ -1,0 +1,85 @@
+"""The engine for every real account: the pulumi CLI, driven through the Automation API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgewright.engine.plan import Listener, Operation, Result, Step, ignore
+from edgewright.errors import EngineError
+
+if TYPE_CHECKING:
+    from pulumi import automation
+
+_OPERATIONS: dict[str, Operation] = {
+    "same": "same",
+    "create": "create",
+    "update": "update",
+    "delete": "delete",
+    "replace": "replace",
+    "create-replacement": "replace",
+    "discard": "retain",
+}
+
+
+class PulumiCli:
+    """Runs one stack of the project in ``project`` with the CLI and the backend it is logged in to."""
+
+    def __init__(self, project: Path, stack: str) -> None:
+        self.stack = stack
+        self._project = project
+
+    def preview(self, listener: Listener = ignore) -> Result:
+        """What `up` would do."""
+        events = _Events(listener)
+        self._run(lambda stack: stack.preview(on_event=events))
+        return events.result
+
+    def up(self, listener: Listener = ignore) -> Result:
+        """Deploy.
+
+        Raises:
+            EngineError: the CLI failed; holds what it said.
+        """
+        events = _Events(listener)
+        done = self._run(lambda stack: stack.up(on_event=events))
+        events.result.outputs = {name: out.value for name, out in done.outputs.items() if not out.secret}
+        return events.result
+
+    def destroy(self, listener: Listener = ignore) -> Result:
+        """Delete what the stack made. With ``--refresh``, so that what is already gone is no error."""
+        events = _Events(listener)
+        self._run(lambda stack: stack.destroy(on_event=events, refresh=True))
+        return events.result
+
+    def outputs(self, *, reveal: bool = False) -> dict[str, Any]:
+        """Outputs of the last `up`; secret ones as ``[secret]`` unless ``reveal``."""
+        held = self._run(lambda stack: stack.outputs())
+        return {name: out.value if reveal or not out.secret else "[secret]" for name, out in held.items()}
+
+    def _run(self, action: Any) -> Any:
+        from pulumi import automation
+
+        try:
+            stack: automation.Stack = automation.create_or_select_stack(self.stack, work_dir=str(self._project))
+            return action(stack)
+        except automation.CommandError as error:
+            raise EngineError(f"pulumi failed on stack {self.stack}:\n{error}") from None
+
+
+class _Events:
+    """Turns engine events into steps."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.result = Result()
+
+    def __call__(self, event: automation.EngineEvent) -> None:
+        for held, done in ((event.resource_pre_event, False), (event.res_outputs_event, True)):
+            if held is None or held.metadata.op not in _OPERATIONS or not held.metadata.type.startswith("cloudflare:"):
+                continue
+            data = held.metadata
+            step = Step(_OPERATIONS[data.op], data.type, data.urn.rsplit("::", 1)[-1], tuple(data.diffs or ()))
+            if done:
+                self.result.steps.append(step)
+            self._listener(step, done)

@@ -1,0 +1,101 @@
+"""Which engine runs a stack, and where its API is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgewright.engine.api import CloudflareApi
+from edgewright.engine.embedded import EmbeddedEngine
+from edgewright.engine.plan import Listener, Result
+from edgewright.engine.pulumi_cli import PulumiCli
+from edgewright.errors import ConfigError, EngineError
+from edgewright.keys import write_private
+from edgewright.paths import state_folder
+
+
+class Engine(Protocol):
+    """What both engines can do."""
+
+    def preview(self, listener: Listener) -> Result:
+        """What `up` would do."""
+        ...
+
+    def up(self, listener: Listener) -> Result:
+        """Deploy."""
+        ...
+
+    def destroy(self, listener: Listener) -> Result:
+        """Delete."""
+        ...
+
+    def outputs(self, *, reveal: bool = False) -> dict[str, Any]:
+        """Outputs of the last `up`."""
+        ...
+
+
+def select(project: Path, stack: str, choice: str = "auto") -> Engine:
+    """The engine for a stack: ``auto`` is embedded for ``local`` and the pulumi CLI for every other.
+
+    Raises:
+        ConfigError: no such choice.
+        EngineError: the CLI is needed and missing.
+    """
+    if choice not in ("auto", "embedded", "pulumi"):
+        raise ConfigError(f"engine: {choice!r} is none.", fix="use auto, embedded or pulumi")
+    if choice == "embedded" or (choice == "auto" and stack == "local"):
+        return EmbeddedEngine(project, stack, api=lambda: local_api(project))
+    if shutil.which("pulumi") is None:
+        raise EngineError(
+            "the pulumi CLI is not on PATH; it deploys every stack but `local`.",
+            fix="install it as https://www.pulumi.com/docs/install says, or use --stack local",
+        )
+    return PulumiCli(project, stack)
+
+
+def local_api(project: Path) -> CloudflareApi:
+    """The local cloud's API: the environment's, or the one that runs for this project.
+
+    Raises:
+        EngineError: none runs, or the environment names an API that is not on this machine.
+    """
+    noted = read_note(project)
+    if not os.environ.get("CLOUDFLARE_BASE_URL") and noted:
+        return CloudflareApi(noted["api_url"], noted["token"])
+    if not os.environ.get("CLOUDFLARE_BASE_URL"):
+        raise EngineError(
+            "no local cloud runs for this project.",
+            fix="start one in another terminal: edgewright local cloud",
+        )
+    api = CloudflareApi.from_environment()
+    if not api.loopback:
+        raise EngineError(
+            f"the embedded engine deploys to the local cloud only; CLOUDFLARE_BASE_URL is {api.url}.",
+            fix="use --engine pulumi, or unset CLOUDFLARE_BASE_URL",
+        )
+    return api
+
+
+def _note(project: Path) -> Path:
+    return state_folder(project) / "cloud.json"
+
+
+def write_note(project: Path, values: Mapping[str, Any]) -> Path:
+    """Note the running local cloud for other terminals; the caller removes the file when it ends."""
+    path = _note(project)
+    write_private(path, json.dumps({**values, "pid": os.getpid()}))
+    return path
+
+
+def read_note(project: Path) -> dict[str, Any] | None:
+    """The note of a local cloud that still runs, if there is one."""
+    try:
+        noted: dict[str, Any] = json.loads(_note(project).read_text("utf8"))
+        os.kill(noted["pid"], 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return noted

@@ -1,0 +1,209 @@
+"""The stack file: what is accepted, and that every mistake is told at once with its fix."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgewright.config import StackConfig, StackFile, from_pulumi, from_stack_file, from_values
+from edgewright.errors import ConfigError
+from edgewright.keys import LocalSecrets, new_client_key
+
+ROOT = Path(__file__).parents[3]
+
+GOOD = {
+    "account_id": "0" * 32,
+    "environment": "dev",
+    "upstreams": {"ai": {"type": "workers-ai"}},
+    "models": {"small": {"targets": [{"upstream": "ai", "model": "@cf/x"}]}},
+    "auth": {"keys": {"ci": {"tenant": "ci"}}},
+    "client_keys": {"ci": new_client_key()},
+}
+
+
+def findings(**changes):
+    with pytest.raises(ConfigError) as caught:
+        from_values({**GOOD, **changes}, source="Pulumi.dev.yaml")
+    return caught.value.findings
+
+
+def one(**changes):
+    found = findings(**changes)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_good_stack_is_accepted_with_safe_defaults():
+    config = from_values(GOOD, source="x")
+    assert config.worker_name == "edge-proxy-dev"
+    assert config.auth.mode == "keys"
+    assert config.features == ["auth", "fallback", "streaming"]
+    assert not config.cache.enabled
+    assert not config.verification.drills
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"cahce": {}}, ["cahce: unknown key", "did you mean cache?"]),
+        ({"cache": {"enabled": True, "ttl_seconds": 30}}, ["cache.ttl_seconds", "30", "60 or more"]),
+        ({"cache": {"enabled": "yes"}}, ["cache.enabled", '"yes"', "write true or false"]),
+        ({"cache": {"enabled": True, "ttl_seconds": "3600"}}, ["cache.ttl_seconds", '"3600"', "without quotes"]),
+        ({"models": {"small": {"targets": []}}}, ["models.small.targets", "at least one target"]),
+        ({"account_id": "abc"}, ["account_id", '"abc"', "32 hexadecimal"]),
+        ({"environment": "production"}, ["environment", '"production"', "'prod'"]),
+        ({"compatibility_date": "2026-13-01"}, ["compatibility_date", "2026-13-01", "YYYY-MM-DD"]),
+        ({"default_model": "big"}, ["default_model", "'big'", "small"]),
+        ({"workers_dev": False}, ["workers_dev", "routes"]),
+        ({"routes": [{"pattern": "a.b.com/*", "zone": "c.com"}]}, ["routes[0].pattern", "a.b.com/*", "c.com"]),
+        ({"auth": {"mode": "none"}, "client_keys": {}, "verification": {"drills": True}}, ["drills", "openssl"]),
+        ({"client_keys": {}}, ["auth.keys.ci", "edgewright keys new"]),
+        ({"client_keys": {"ci": "hunter2"}}, ["client_keys.ci", "sk-edge-"]),
+        ({"upstream_keys": {"zz": "k"}}, ["upstream_keys.zz", "ai"]),
+        ({"auth": {"keys": {}}, "client_keys": {}}, ["auth.keys", "mode: none"]),
+    ],
+)
+def test_a_mistake_names_key_value_and_fix(changes, expected):
+    finding = one(**changes)
+    for part in expected:
+        assert part in finding
+
+
+def test_an_upstream_without_its_key():
+    found = one(upstreams={**GOOD["upstreams"], "b": {"type": "openai-compatible", "base_url": "https://x.example/v1"}})
+    assert "upstreams.b: has no key" in found
+    assert "EDGEWRIGHT_UPSTREAM_B_KEY" in found
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x.example", "http://x.example", "x.example/v1", "https://u:p@x.example", "https://x.example?a=1"]
+)
+def test_an_upstream_address_must_be_https_and_bare(url):
+    upstreams = {**GOOD["upstreams"], "b": {"type": "openai-compatible", "base_url": url, "key": "none"}}
+    assert "upstreams.b.base_url" in one(upstreams=upstreams)
+
+
+def test_names_that_clash_are_told():
+    target = {"targets": [{"upstream": "ai", "model": "@cf/x"}]}
+    found = one(models={"small": target, "big": {**target, "aliases": ["small"]}})
+    assert "models.big.aliases" in found
+    assert "'small'" in found
+    both = {f"a{mark}b": {"type": "openai-compatible", "base_url": "https://x.example", "key": "none"} for mark in "-"}
+    assert from_values({**GOOD, "upstreams": {**GOOD["upstreams"], **both}}, source="x")
+
+
+def test_every_mistake_is_listed_at_once():
+    found = findings(
+        cahce={},
+        cache={"enabled": "yes", "ttl_seconds": 30},
+        models={"small": {"targets": []}, "m": {"targets": [{"upstream": "ai", "model": "x"}], "aliases": ["small"]}},
+        upstreams={**GOOD["upstreams"], "b": {"type": "openai-compatible", "base_url": "https://x.example/v1"}},
+    )
+    for part in (
+        "cahce",
+        "cache.enabled",
+        "cache.ttl_seconds",
+        "models.small.targets",
+        "models.m.aliases",
+        "upstreams.b",
+    ):
+        assert any(part in finding for finding in found), (part, found)
+
+
+def test_a_secret_never_shows_in_a_finding():
+    for changes in (
+        {"client_keys": {"ci": 12345678}},
+        {"drill_secret": "short-canary"},
+        {"client_keys": {"ci": "canary"}},
+    ):
+        assert not any("canary" in finding or "12345678" in finding for finding in findings(**changes))
+
+
+def test_no_key_may_be_held_twice():
+    key = new_client_key()
+    keys = {"a": {"tenant": "a"}, "b": {"tenant": "b"}}
+    assert "same key" in one(auth={"keys": keys}, client_keys={"a": key, "b": key})
+
+
+def test_prod_is_not_on_workers_dev_unless_said():
+    domain = {"hostname": "ai.example.com", "zone": "example.com"}
+    assert not from_values({**GOOD, "environment": "prod", "custom_domain": domain}, source="x").workers_dev
+    assert from_values({**GOOD, "environment": "prod", "workers_dev": True}, source="x").workers_dev
+
+
+def test_secrets_come_from_the_environment_too(monkeypatch):
+    monkeypatch.setenv("EDGEWRIGHT_UPSTREAM_MY_API_KEY", "k")
+    monkeypatch.setenv("EDGEWRIGHT_CLIENT_KEY_CI", new_client_key())
+    monkeypatch.setenv("EDGEWRIGHT_DRILL_SECRET", "d" * 40)
+    upstreams = {**GOOD["upstreams"], "my-api": {"type": "openai-compatible", "base_url": "https://x.example/v1"}}
+    values = {**GOOD, "upstreams": upstreams, "verification": {"drills": True}}
+    del values["client_keys"]
+    config = from_values(values, source="x")
+    assert config.upstream_keys["my-api"].get_secret_value() == "k"
+    assert config.drill_secret is not None
+
+
+def test_the_program_sees_what_the_stack_file_says(tmp_path):
+    secrets = LocalSecrets(tmp_path)
+    file = StackFile.read(ROOT, "local")
+    as_the_cli_hands_it = {
+        f"edgewright:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in file.values.items()
+    }
+    seen = from_pulumi({**as_the_cli_hands_it, "cloudflare:baseUrl": "x"}, stack="local", secrets=secrets)
+    assert seen == from_stack_file(file, secrets=secrets)
+
+
+def test_a_local_stack_makes_its_secrets_once(tmp_path):
+    file = StackFile.read(ROOT, "local")
+    first = from_stack_file(file, secrets=LocalSecrets(tmp_path))
+    assert first.client_keys == from_stack_file(file, secrets=LocalSecrets(tmp_path)).client_keys
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
+def test_the_shipped_stack_files_are_good_but_for_what_only_a_user_knows(stack, tmp_path):
+    file = StackFile.read(ROOT, stack)
+    try:
+        from_stack_file(file, secrets=LocalSecrets(tmp_path))
+    except ConfigError as error:
+        assert stack != "local", error
+        for finding in error.findings:
+            assert "has no client key" in finding or "account_id" in finding or "drill" in finding, finding
+
+
+def test_the_project_declares_the_same_defaults():
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    for key, spec in declared.items():
+        assert spec["default"] == StackConfig.model_fields[key].default, key
+
+
+def test_an_encrypted_secret_counts_as_present(tmp_path):
+    (tmp_path / "Pulumi.yaml").write_text("name: edgewright\n")
+    config = {f"edgewright:{key}": value for key, value in GOOD.items() if key != "client_keys"}
+    config["edgewright:client_keys"] = {"ci": {"secure": "v1:abc"}}
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
+    assert from_stack_file(StackFile.read(tmp_path, "dev")).verify_key is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("config: [1", "not YAML"),
+        ("- a\n", "not a mapping"),
+        ("config: [1]", "not a mapping"),
+        (b"\xff\xfe\x00", "not YAML"),
+    ],
+)
+def test_a_broken_file_is_told_plainly(tmp_path, text, said):
+    (tmp_path / "Pulumi.yaml").write_text("name: edgewright\n")
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError, match=said):
+        StackFile.read(tmp_path, "dev")
+
+
+def test_a_missing_stack_names_those_there_are():
+    with pytest.raises(ConfigError, match="local"):
+        StackFile.read(ROOT, "nope")

@@ -1,0 +1,163 @@
+"""Rendering: same input, same bytes; only what is enabled is shipped; values cannot become code."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from edgewright import assets
+from edgewright.config import from_values
+from edgewright.errors import RenderError
+from edgewright.keys import new_client_key
+from edgewright.rendering import render
+from edgewright.rendering.bundle import imports
+from edgewright.rendering.environment import js, render_template
+
+KEY = new_client_key()
+BASE = {
+    "account_id": "0" * 32,
+    "environment": "dev",
+    "upstreams": {"ai": {"type": "workers-ai"}},
+    "models": {"small": {"targets": [{"upstream": "ai", "model": "@cf/x"}]}},
+    "auth": {"keys": {"ci": {"tenant": "ci"}}},
+    "client_keys": {"ci": KEY},
+    "drill_secret": "canary-drill-secret-" + "x" * 32,
+}
+EVERYTHING = {
+    "cache": {"enabled": True},
+    "cors": {"origins": ["https://app.example"]},
+    "verification": {"drills": True},
+    "upstreams": {
+        "ai": {"type": "workers-ai"},
+        "api": {"type": "openai-compatible", "base_url": "https://x.example/v1"},
+    },
+    "upstream_keys": {"api": "canary-upstream-key"},
+}
+
+
+def bundle(**changes):
+    return render(from_values({**BASE, **changes}, source="x"))
+
+
+def names(**changes):
+    return {module.name for module in bundle(**changes).modules}
+
+
+def test_equal_input_gives_equal_bytes_whatever_the_order_of_keys():
+    models = {name: {"targets": [{"upstream": "ai", "model": name}]} for name in ("b", "a")}
+    first = bundle(models=models)
+    second = bundle(models=dict(reversed(models.items())))
+    assert [m.source for m in first.modules] == [m.source for m in second.modules]
+    assert first.content_hash == second.content_hash
+
+
+def test_the_hash_follows_the_content():
+    assert bundle().content_hash != bundle(limits={"max_messages": 5}).content_hash
+
+
+@pytest.mark.parametrize(
+    ("feature", "on", "off"),
+    [
+        ("cache/", {"cache": {"enabled": True}}, {}),
+        ("cors/", {"cors": {"origins": ["https://a.example"]}}, {}),
+        ("drills/", {"verification": {"drills": True}}, {}),
+        ("fallback/step.js", {}, {"fallback": {"enabled": False}}),
+        ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
+        ("upstream/openai_compatible.js", EVERYTHING, {}),
+    ],
+)
+def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
+    assert any(name.startswith(feature) for name in names(**on))
+    assert not any(name.startswith(feature) for name in names(**off))
+
+
+def test_everything_together_stays_small_and_no_secret_is_in_it():
+    everything = bundle(**EVERYTHING)
+    assert everything.size < 100_000
+    text = "".join(module.source for module in everything.modules)
+    for secret in (KEY, "canary-drill-secret", "canary-upstream-key"):
+        assert secret not in text
+
+
+def test_rendering_takes_less_than_50_ms():
+    config = from_values({**BASE, **EVERYTHING}, source="x")
+    render(config)  # the first call also loads the templates
+    best = min(_seconds(lambda: render(config)) for _ in range(5))
+    assert best < 0.050
+
+
+def _seconds(action):
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def test_every_module_is_valid_javascript(tmp_path):
+    bundle(**EVERYTHING).write(tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    for path in sorted(tmp_path.rglob("*.js")):
+        subprocess.run(["node", "--check", path], check=True, capture_output=True)
+
+
+def test_the_rendered_configuration_is_frozen_and_true(tmp_path):
+    hostile = "@cf/</script>\u2028${x}`'\"\\"
+    built = bundle(models={"small": {"targets": [{"upstream": "ai", "model": hostile}]}})
+    built.write(tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    script = (
+        "import c from './config.js'; let frozen = true;"
+        "const walk = (v) => { if (v && typeof v === 'object') { frozen &&= Object.isFrozen(v);"
+        "Object.values(v).forEach(walk); } }; walk(c);"
+        "console.log(JSON.stringify({frozen, model: c.models.small.targets[0].model}))"
+    )
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", script], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout) == {"frozen": True, "model": hostile}
+
+
+def test_the_js_filter_cannot_be_escaped_from():
+    text = js({"a": "</script>\u2028\u2029"})
+    assert "<" not in text
+    assert "\u2028" not in text
+    assert json.loads(text) == {"a": "</script>\u2028\u2029"}
+    with pytest.raises(RenderError, match="cannot be written"):
+        js(float("nan"))
+
+
+def test_an_unknown_name_in_a_template_is_an_error(tmp_path):
+    (tmp_path / "x.js.j2").write_text("{{ nope }}")
+    with pytest.raises(RenderError, match="nope"):
+        render_template(tmp_path, "x.js.j2", {})
+
+
+def test_a_missing_module_is_named_with_its_importer(tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "worker_src", lambda: tmp_path)
+    with pytest.raises(RenderError, match=r"entry\.js imports .*\.js, which is not in"):
+        bundle()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('import { a } from "./b.js";', ["auth/b.js"]),
+        ('import {\n  a,\n  b,\n} from "../errors.js";', ["errors.js"]),
+        ('export { x } from "./y.js";', ["auth/y.js"]),
+        ('import "./side.js";', ["auth/side.js"]),
+        ('// import "./no.js"\nconst s = "import x from \'./no.js\'";', []),
+        ('import { DurableObject } from "cloudflare:workers";', []),
+    ],
+)
+def test_imports_are_found(source, found):
+    assert imports("auth/step.js", source) == found
+
+
+def test_every_import_of_worker_src_is_seen():
+    """The scanner against Node's own resolution: a missed import would break the upload."""
+    folder = Path(assets.worker_src())
+    for path in folder.rglob("*.js"):
+        relative = path.relative_to(folder).as_posix()
+        written = path.read_text().count(' from "./') + path.read_text().count(' from "../')
+        assert len(imports(relative, path.read_text())) >= written, relative
