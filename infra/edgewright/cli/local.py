@@ -66,7 +66,8 @@ def up(
     with _running(root, state, port, api_port) as running:
         outputs = _deploy(root, running, replaced)
         if as_json:
-            print_json({**_facts(running), "url": outputs["url"], "key": outputs["verify_key"]})
+            secrets = {"key": outputs["verify_key"], "drill_secret": outputs["drill_secret"]}
+            print_json({**_facts(running), "url": outputs["url"], **secrets})
         else:
             _greet(outputs["url"], outputs["verify_key"])
             err.print("Ctrl-C ends the local cloud", style="dim")

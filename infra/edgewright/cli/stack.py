@@ -114,8 +114,10 @@ def outputs(
     out.print(table)
 
 
-def schema() -> None:
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The reference page instead of JSON Schema")] = False,
+) -> None:
     """Print the JSON Schema of a stack file."""
-    from edgewright.config import json_schema
+    from edgewright.config import json_schema, reference
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    typer.echo(reference() if markdown else json.dumps(json_schema(), indent=2), nl=not markdown)

@@ -6,7 +6,7 @@ spans several keys, ``load`` puts them together and reports every finding at onc
 
 from edgewright.config.load import from_pulumi, from_stack_file, from_values
 from edgewright.config.models import StackConfig
-from edgewright.config.schema import json_schema
+from edgewright.config.schema import json_schema, reference
 from edgewright.config.stack_file import PROJECT, StackFile, project_root
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "from_values",
     "json_schema",
     "project_root",
+    "reference",
 ]

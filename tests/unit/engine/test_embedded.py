@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.errors import ApiError, ConfigError, EngineError

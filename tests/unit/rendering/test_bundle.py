@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from edgewright import assets
 from edgewright.config import from_values
 from edgewright.errors import RenderError

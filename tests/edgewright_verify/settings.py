@@ -1,0 +1,58 @@
+"""What a run was asked to do: the target and its credentials. No heavy import: the pytest plugin loads this."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+ENVIRONMENT = {
+    "url": "EDGE_URL",
+    "key": "EDGE_API_KEY",
+    "drill_secret": "EDGE_DRILL_SECRET",
+    "model": "EDGE_MODEL",
+}
+"""Setting -> the environment variable that stands for its option."""
+
+
+class TargetUnusable(Exception):
+    """Nothing could be checked: no address, nobody there, or the key is not accepted. The run exits 2."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The target as the user named it. ``url`` is the root, without ``/v1``; secrets never show in ``repr``."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    drill_secret: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def build(cls, option: Callable[[str], str | None], environ: Mapping[str, str] = os.environ) -> Settings | None:
+        """Read each setting from its option, else from its variable; None when no URL was given at all.
+
+        Raises ``TargetUnusable`` for a URL that cannot be one.
+        """
+        found = {name: option(name) or environ.get(variable) or None for name, variable in ENVIRONMENT.items()}
+        url = found["url"]
+        if url is None:
+            return None
+        return cls(root_of(url), found["key"], found["model"], found["drill_secret"])
+
+
+def root_of(url: str) -> str:
+    """The proxy's root for either of the two addresses people have: with or without the client's ``/v1``.
+
+    Raises ``TargetUnusable`` naming what is wrong with it; user names and queries may hold secrets and are refused.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise TargetUnusable(f"--edge-url: {url!r} is no http(s) address; fix: give e.g. https://edge.example.com")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise TargetUnusable(
+            f"--edge-url: the address of {parts.hostname} holds a user name, a query or a fragment; "
+            "fix: give scheme, host and path only, and the key by EDGE_API_KEY"
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
