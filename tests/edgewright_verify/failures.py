@@ -28,7 +28,7 @@ class PromiseBroken(AssertionError):
 
     def evidence(self, redactor: Redactor) -> dict[str, Any]:
         """The proof as plain values without secrets: expected, observed, request, response, timing (ms), curl."""
-        proof: dict[str, Any] = {"expected": self.expected, "observed": redactor.text(shorten(self.observed))}
+        proof: dict[str, Any] = {"expected": self.expected, "observed": shorten(redactor.text(self.observed))}
         if self.exchange is not None:
             proof |= _exchange_evidence(self.exchange, redactor)
         return redactor.tree(proof)

@@ -1,0 +1,174 @@
+"""The proxy under test: how to reach it, as whom, and what it says it offers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from edgewright_verify.exchange import Exchange, send
+from edgewright_verify.failures import not_applicable
+from edgewright_verify.redact import Redactor
+from edgewright_verify.settings import Settings, TargetUnusable
+
+TIMEOUT = httpx.Timeout(120.0, connect=15.0)
+"""Seconds; reading covers the longest silence before a first token that a patient caller accepts."""
+
+OWN_KEY = "the target's own key"
+"""Stands for the configured key in ``ask(key=...)``; None sends no key at all."""
+
+CHAT = "/v1/chat/completions"
+MODELS = "/v1/models"
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What ``/.well-known/edgewright`` says. ``edgewright`` is False for any other proxy: then behaviour is probed."""
+
+    edgewright: bool = False
+    name: str | None = None
+    environment: str | None = None
+    hash: str | None = None
+    features: frozenset[str] = frozenset()
+    max_body_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """An opened target. ``model`` is the one to ask; ``models`` are the listed ids (empty: no list)."""
+
+    settings: Settings
+    client: httpx.Client
+    capabilities: Capabilities
+    model: str
+    models: tuple[str, ...]
+    redactor: Redactor = field(repr=False)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Target:
+        """Reach the target, check the key and choose a model; raises ``TargetUnusable`` saying what to do."""
+        client = httpx.Client(timeout=TIMEOUT, headers={"user-agent": "edgewright-verify/1"})
+        try:
+            bare = cls(settings, client, Capabilities(), settings.model or "", (), Redactor(settings))
+            capabilities = _read_capabilities(bare)
+            models = _list_models(bare)
+            model = settings.model or (models[0] if models else None)
+            if model is None:
+                raise TargetUnusable(f"{settings.url} lists no models; fix: name one by --edge-model or EDGE_MODEL")
+            target = cls(settings, client, capabilities, model, models, bare.redactor)
+            _refuse_bad_key(target.chat("Say hello."))
+        except BaseException:
+            client.close()
+            raise
+        return target
+
+    def close(self) -> None:
+        self.client.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = ...,
+        content: bytes | Iterator[bytes] | None = None,
+        note: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = OWN_KEY,
+        leave_after_first: bool = False,
+    ) -> Exchange:
+        """Send one request. ``body`` goes as JSON, ``content`` as it is; ``accept`` is what the OpenAI clients send."""
+        sent = {"accept": "application/json", "accept-encoding": "identity"}
+        key = self.settings.key if key == OWN_KEY else key
+        if key is not None:
+            sent["authorization"] = f"Bearer {key}"
+        if body is not ...:
+            content = json.dumps(body, ensure_ascii=False).encode()
+        if content is not None:
+            sent["content-type"] = "application/json"
+        return send(
+            self.client,
+            method,
+            self.settings.url + path,
+            headers=sent | dict(headers or {}),
+            content=content,
+            note=note,
+            leave_after_first=leave_after_first,
+        )
+
+    def chat(
+        self,
+        prompt: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = OWN_KEY,
+        leave_after_first: bool = False,
+        **body: Any,
+    ) -> Exchange:
+        """Ask for a chat completion; ``body`` adds to the request or replaces ``model`` and ``messages``."""
+        request = {"model": self.model, "messages": [{"role": "user", "content": prompt}]} | body
+        return self.ask("POST", CHAT, body=request, headers=headers, key=key, leave_after_first=leave_after_first)
+
+    def needs(self, feature: str) -> None:
+        """Leave the promise as not applicable where an Edgewright proxy says that this feature is off."""
+        if self.capabilities.edgewright and feature not in self.capabilities.features:
+            not_applicable(f"the target says that {feature} is off")
+
+    def needs_edgewright(self, what: str) -> None:
+        """Leave the promise as not applicable on a proxy that is no Edgewright; ``what`` names what only that has."""
+        if not self.capabilities.edgewright:
+            not_applicable(f"{what} is Edgewright's own, and the target is another proxy")
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says about the target."""
+        known = self.capabilities
+        return {
+            "url": self.settings.url,
+            "model": self.model,
+            "kind": "edgewright" if known.edgewright else "openai-compatible",
+            "name": known.name,
+            "environment": known.environment,
+            "hash": known.hash,
+            "features": sorted(known.features),
+        }
+
+
+def _read_capabilities(target: Target) -> Capabilities:
+    answer = target.ask("GET", "/.well-known/edgewright", key=None)
+    if answer.status is None:
+        raise TargetUnusable(f"{target.settings.url} cannot be reached ({answer.error}); fix: check --edge-url")
+    said = answer.json
+    if answer.status != 200 or not isinstance(said, dict) or not isinstance(said.get("features"), list):
+        return Capabilities()
+    limits = said.get("limits")
+    limit = limits.get("max_body_bytes") if isinstance(limits, dict) else None
+    return Capabilities(
+        edgewright=True,
+        name=_text(said.get("name")),
+        environment=_text(said.get("environment")),
+        hash=_text(said.get("hash")),
+        features=frozenset(map(str, said["features"])),
+        max_body_bytes=limit if isinstance(limit, int) else None,
+    )
+
+
+def _list_models(target: Target) -> tuple[str, ...]:
+    answer = target.ask("GET", MODELS)
+    _refuse_bad_key(answer)
+    listed = answer.json.get("data") if isinstance(answer.json, dict) else None
+    entries = listed if isinstance(listed, list) else []
+    return tuple(entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
+
+
+def _refuse_bad_key(answer: Exchange) -> None:
+    if answer.status not in {401, 403}:
+        return
+    what = "the key was refused" if "authorization" in answer.request_headers else "a key is needed"
+    raise TargetUnusable(f"{answer.url}: {what} (status {answer.status}); fix: give a valid one by EDGE_API_KEY")
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

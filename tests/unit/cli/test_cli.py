@@ -1,0 +1,116 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from edgewright.cli.upstream import overrides
+from edgewright.errors import ConfigError
+
+ROOT = Path(__file__).parents[3]
+EDGEWRIGHT = Path(sys.executable).with_name("edgewright")
+
+
+def run(*arguments, cwd=ROOT, **environment):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CLOUDFLARE_", "EDGE_", "PULUMI_", "EDGEWRIGHT_"))}
+    return subprocess.run(
+        [EDGEWRIGHT, *map(str, arguments)],
+        cwd=cwd,
+        env={**kept, "NO_COLOR": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def state(tmp_path):
+    return str(tmp_path / "state")
+
+
+def test_render_writes_the_modules_and_prints_the_hash(tmp_path, state):
+    done = run("render", "--output", tmp_path / "out", "--json", EDGEWRIGHT_STATE=state)
+    said = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert len(said["content_hash"]) == 64
+    assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.js")} == {
+        module["name"] for module in said["modules"]
+    }
+    table = run("render", EDGEWRIGHT_STATE=state)
+    assert said["content_hash"] in table.stdout
+    assert "entry.js" in table.stdout
+
+
+def test_a_wrong_stack_file_is_exit_2_without_a_traceback(tmp_path):
+    (tmp_path / "Pulumi.yaml").write_text("name: edgewright\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": {"edgewright:cahce": {}}}))
+    done = run("render", "--stack", "dev", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cahce: unknown key" in done.stderr
+    assert "account_id: missing" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_stack_that_is_not_there_is_exit_2():
+    done = run("render", "--stack", "nope")
+    assert done.returncode == 2
+    assert "local" in done.stderr
+
+
+def test_a_real_stack_without_the_cli_says_how_to_get_it():
+    done = run("preview", "--stack", "dev", PATH=str(EDGEWRIGHT.parent))
+    assert done.returncode == 2
+    assert "pulumi" in done.stderr
+    assert "install" in done.stderr
+
+
+def test_an_engine_that_does_not_exist():
+    done = run("preview", "--engine", "terraform")
+    assert done.returncode == 2
+    assert "'terraform'" in done.stderr
+
+
+def test_the_embedded_engine_refuses_a_real_account():
+    done = run("preview", CLOUDFLARE_BASE_URL="https://api.example.com/client/v4", CLOUDFLARE_API_TOKEN="t" * 40)
+    assert done.returncode == 2
+    assert "local cloud only" in done.stderr
+
+
+def test_verify_without_a_target():
+    done = run("verify")
+    assert done.returncode == 2
+    assert "--url" in done.stderr
+
+
+def test_doctor_names_the_command_that_mends():
+    done = run("doctor", "--json", EDGEWRIGHT_WORKERD="/nowhere/workerd")
+    assert done.returncode == 2
+    workerd = next(check for check in json.loads(done.stdout)["checks"] if check["name"] == "workerd")
+    assert not workerd["ok"]
+    assert "edgewright local install" in workerd["fix"]
+
+
+def test_help_needs_no_project(tmp_path):
+    assert run("--help", cwd=tmp_path).returncode == 0
+    assert run("keys", "new", cwd=tmp_path).stdout.startswith("sk-edge-")
+
+
+def test_an_upstream_is_asked_for_its_models(httpserver):
+    httpserver.expect_request("/v1/models", headers={"Authorization": "Bearer k"}).respond_with_json(
+        {"data": [{"id": "a"}, {"id": "b"}]}
+    )
+    made = overrides(httpserver.url_for(""), "k", None)
+    assert set(made["models"]) == {"a", "b"}
+    assert made["upstreams"]["upstream"]["base_url"].endswith("/v1")
+    assert made["models"]["a"]["aliases"] == ["small", "large"]
+
+
+def test_an_upstream_that_lists_nothing_needs_a_model(httpserver):
+    with pytest.raises(ConfigError, match="--upstream-model"):
+        overrides(httpserver.url_for("/x"), None, None)
+    assert overrides(httpserver.url_for("/x"), None, "m")["default_model"] == "m"
