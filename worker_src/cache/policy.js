@@ -1,0 +1,43 @@
+/** What a request asks of the cache: `{read, write, maxAge}`; maxAge in seconds, null for any age. */
+export function directives(header) {
+  const asked = new Set();
+  let maxAge = null;
+  for (const part of (header ?? "").toLowerCase().split(",")) {
+    const [name, value] = part.trim().split("=");
+    asked.add(name);
+    if (name === "max-age" && /^\d+$/.test(value ?? "")) maxAge = Number(value);
+  }
+  const store = !asked.has("no-store");
+  return { read: store && !asked.has("no-cache") && maxAge !== 0, write: store, maxAge };
+}
+
+/** Whether a request can be answered from the cache at all: one plain answer, no tools, no drill. */
+export function cacheable({ settings }, drill) {
+  const plain = !settings.tools?.length && !settings.functions && !settings.logprobs && (settings.n ?? 1) === 1;
+  return plain && !drill;
+}
+
+/** Whether an answer may be kept: whole, ended by itself, text only. */
+export function storable(answer) {
+  return answer.finish_reason === "stop" && !answer.tool_calls?.length && !answer.refusal && !answer.choices && Boolean(answer.content);
+}
+
+/** Puts events together into an answer; `null` until the finish has come. */
+export class Collector {
+  #answer = { content: "", reasoning: "", tool_calls: [], finish_reason: null, usage: null, refusal: null };
+
+  add(events) {
+    const answer = this.#answer;
+    for (const event of events) {
+      if (event.type === "delta") answer.content += event.text;
+      else if (event.type === "reasoning") answer.reasoning += event.text;
+      else if (event.type === "tool_call") answer.tool_calls.push(event);
+      else if (event.type === "finish") answer.finish_reason = event.reason;
+      else if (event.type === "usage") answer.usage = event.usage;
+    }
+  }
+
+  get answer() {
+    return this.#answer.finish_reason === null ? null : { ...this.#answer, reasoning: this.#answer.reasoning || null };
+  }
+}

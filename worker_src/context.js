@@ -1,0 +1,30 @@
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+
+/**
+ * The record of one request; steps read and fill it.
+ * @param {Request} request
+ * @param {object} env bindings
+ * @param {{waitUntil(promise: Promise<unknown>): void}} execution
+ * @param {object} config the frozen configuration
+ */
+export function createContext(request, env, execution, config) {
+  const given = request.headers.get("x-request-id") ?? "";
+  return {
+    request,
+    env,
+    config,
+    url: new URL(request.url),
+    id: REQUEST_ID.test(given) ? given : `req_${crypto.randomUUID().replaceAll("-", "")}`,
+    started: Date.now(),
+    signal: request.signal,
+    waitUntil: (promise) => execution.waitUntil(promise),
+    /** Who calls: set by auth; without auth everybody is one tenant. */
+    caller: { name: "anonymous", tenant: "public", models: null },
+    route: null,
+    /** The neutral chat request, set by the protocol. */
+    chat: null,
+    drill: null,
+    /** Facts for headers: which target answered, how many calls it took, what the cache said, milliseconds. */
+    facts: { target: null, attempts: 0, cache: null, age: null, upstream_ms: null },
+  };
+}

@@ -1,0 +1,54 @@
+import { EdgeError } from "../errors.js";
+import { UpstreamFailure, classify } from "../upstream/failure.js";
+import { Nonces, fresh, parse } from "./policy.js";
+
+/** What the first target does under each fault: throw a failure, or answer. */
+const FAULTS = {
+  error_500: () => fail(classify(500)),
+  rate_limited: () => fail(new UpstreamFailure("rate_limited", { retryAfter: 0 })),
+  unavailable: () => fail(classify(503)),
+  timeout: () => fail(new UpstreamFailure("timeout")),
+  reset: () => fail(new UpstreamFailure("network")),
+  cut: ({ chat }) => (chat.stream ? cut() : fail(new UpstreamFailure("truncated"))),
+};
+
+function fail(failure) {
+  throw failure;
+}
+
+/**
+ * Fault drills on a deployed proxy: a signed header makes the first target of that one request fail in a named way.
+ * @throws {EdgeError} invalid_drill
+ */
+export function drills() {
+  const nonces = new Nonces();
+  return async (context, next) => {
+    const header = context.request.headers.get("x-edge-drill");
+    if (header === null) return next();
+    const drill = parse(header);
+    const now = Math.floor(Date.now() / 1000);
+    if (!drill || !Object.hasOwn(FAULTS, drill.fault)) throw invalid("is not of the form t=,n=,fault=,sig=, or names no fault");
+    if (!(await signed(drill, context.env.DRILL_SECRET))) throw invalid("is not signed with this stack's secret");
+    if (!fresh(drill.t, now)) throw invalid("is more than a minute old or early");
+    if (!nonces.take(drill.n, now)) throw invalid("has been used before");
+    const [first] = context.chat.targets;
+    context.drill = { fault: drill.fault, backend: (target) => (target === first ? async (call) => FAULTS[drill.fault](call) : null) };
+    return next();
+  };
+}
+
+const invalid = (rule) => new EdgeError("invalid_drill", `The header x-edge-drill ${rule}.`);
+
+async function signed({ t, n, fault, sig }, secret) {
+  if (!secret) return false;
+  const bytes = new TextEncoder();
+  const key = await crypto.subtle.importKey("raw", bytes.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
+  const given = Uint8Array.from(sig.match(/../g), (pair) => Number.parseInt(pair, 16));
+  return crypto.subtle.verify("HMAC", key, given, bytes.encode(`${t}.${n}.${fault}`));
+}
+
+/** A stream that ends without its end. */
+function cut() {
+  const chunk = (text) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: text }, finish_reason: null }] })}\n\n`;
+  return new Response(chunk("This answer ") + chunk("breaks "), { headers: { "content-type": "text/event-stream" } });
+}

@@ -1,0 +1,41 @@
+import { asEdgeError, errorResponse } from "./errors.js";
+
+/**
+ * The outermost step: turns what was thrown into an answer, and puts the headers that every answer carries on it.
+ * Errors become HTTP here and nowhere else.
+ */
+export async function envelope(context, next) {
+  let response;
+  try {
+    response = await next();
+  } catch (thrown) {
+    response = errorResponse(asEdgeError(thrown));
+  }
+  const answer = context.request.method === "HEAD" ? new Response(null, response) : mutable(response);
+  answer.headers.set("x-request-id", context.id);
+  answer.headers.set("x-edge-version", (context.env.CONTENT_HASH ?? "").slice(0, 16));
+  if (context.chat) factHeaders(answer.headers, context);
+  return answer;
+}
+
+function mutable(response) {
+  try {
+    response.headers.set("x-edge-version", "");
+    return response;
+  } catch {
+    return new Response(response.body, response);
+  }
+}
+
+function factHeaders(headers, { facts, chat, drill, started }) {
+  headers.set("x-edge-model", chat.model);
+  headers.set("x-edge-attempts", String(facts.attempts));
+  if (facts.target) headers.set("x-edge-target", facts.target);
+  if (facts.cache) headers.set("x-edge-cache", facts.cache);
+  if (facts.age !== null) headers.set("age", String(facts.age));
+  if (drill) headers.set("x-edge-drill", drill.fault);
+  const timings = [`edge;dur=${Date.now() - started}`];
+  if (facts.cache) timings.push(`cache;desc=${facts.cache}`);
+  if (facts.upstream_ms !== null) timings.push(`upstream;dur=${facts.upstream_ms}`);
+  headers.set("server-timing", timings.join(", "));
+}

@@ -1,0 +1,59 @@
+/**
+ * Every refusal, in one table: code -> [status, OpenAI error type]. The codes are OpenAI's where one exists.
+ * docs/reference/errors.md lists them; a test keeps it complete.
+ */
+export const CODES = Object.freeze({
+  invalid_json: [400, "invalid_request_error"],
+  invalid_request: [400, "invalid_request_error"],
+  unsupported_parameter: [400, "invalid_request_error"],
+  context_length_exceeded: [400, "invalid_request_error"],
+  invalid_api_key: [401, "authentication_error"],
+  invalid_drill: [403, "permission_error"],
+  model_not_allowed: [403, "permission_error"],
+  not_found: [404, "invalid_request_error"],
+  model_not_found: [404, "invalid_request_error"],
+  method_not_allowed: [405, "invalid_request_error"],
+  request_too_large: [413, "invalid_request_error"],
+  rate_limit_exceeded: [429, "rate_limit_error"],
+  insufficient_quota: [429, "insufficient_quota"],
+  client_closed_request: [499, "client_closed_request"],
+  internal_error: [500, "server_error"],
+  misconfigured: [500, "server_error"],
+  upstream_error: [502, "server_error"],
+  upstream_unavailable: [503, "server_error"],
+  upstream_timeout: [504, "server_error"],
+  stream_truncated: [502, "server_error"],
+});
+
+/** A refusal with a code of the table. `headers` go into the answer. */
+export class EdgeError extends Error {
+  /**
+   * @param {keyof typeof CODES} code
+   * @param {string} message for the caller; never an upstream's own text
+   * @param {{param?: string|null, headers?: Record<string, string>}} [more]
+   */
+  constructor(code, message, { param = null, headers = {} } = {}) {
+    super(message);
+    this.code = code;
+    [this.status, this.type] = CODES[code];
+    this.param = param;
+    this.headers = headers;
+  }
+
+  /** The body in OpenAI's shape. */
+  get body() {
+    return { error: { message: this.message, type: this.type, param: this.param, code: this.code } };
+  }
+}
+
+/** Any thrown value as an EdgeError; what is not one is our own mistake and shows nothing of itself. */
+export function asEdgeError(thrown) {
+  if (thrown instanceof EdgeError) return thrown;
+  console.error("unexpected", thrown?.stack ?? String(thrown));
+  return new EdgeError("internal_error", "The proxy failed to handle this request.");
+}
+
+/** The answer to a refusal. */
+export function errorResponse(error) {
+  return Response.json(error.body, { status: error.status, headers: error.headers });
+}

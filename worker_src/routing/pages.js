@@ -1,0 +1,37 @@
+import { EdgeError } from "../errors.js";
+import { ENDPOINTS } from "./routes.js";
+
+/** Answers every route but chat: models, health, capabilities. */
+export function pages(config) {
+  const names = [...Object.keys(config.models), ...Object.keys(config.aliases)];
+  const handlers = {
+    health: () => Response.json({ status: "ok" }),
+    capabilities: (context) => Response.json(capabilities(config, context.env)),
+    models: (context) => Response.json({ object: "list", data: allowed(names, config, context).map(model) }),
+    model: (context) => {
+      const name = context.route.parameter;
+      if (!allowed(names, config, context).includes(name)) {
+        throw new EdgeError("model_not_found", `The model '${name}' does not exist.`, { param: "model" });
+      }
+      return Response.json(model(name));
+    },
+  };
+  return async (context, next) => handlers[context.route.name]?.(context) ?? next();
+}
+
+const model = (id) => ({ id, object: "model", created: 0, owned_by: "edgewright" });
+
+function allowed(names, config, { caller }) {
+  return caller.models ? names.filter((name) => caller.models.includes(config.aliases[name] ?? name)) : names;
+}
+
+function capabilities(config, env) {
+  return {
+    name: config.worker,
+    environment: config.environment,
+    hash: env.CONTENT_HASH ?? null,
+    features: config.features,
+    protocols: config.protocols,
+    endpoints: ENDPOINTS,
+  };
+}

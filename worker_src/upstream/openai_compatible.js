@@ -1,0 +1,31 @@
+import { classify } from "./failure.js";
+
+/**
+ * A server that speaks OpenAI's chat completions. Its address is fixed at deploy time: nothing in a request can
+ * choose it, and redirects are not followed.
+ * @returns {Promise<Response>} a successful response
+ * @throws {UpstreamFailure}
+ */
+export async function openaiCompatible({ settings, target, chat, env, signal }) {
+  const headers = { "content-type": "application/json", accept: chat.stream ? "text/event-stream" : "application/json" };
+  if (settings.secret) headers.authorization = `Bearer ${env[settings.secret]}`;
+  const body = JSON.stringify({
+    ...chat.settings,
+    model: target.model,
+    messages: chat.messages,
+    ...(chat.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+  });
+  const url = `${settings.base_url}/chat/completions`;
+  const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
+  if (response.ok) return response;
+  throw classify(response.status >= 400 ? response.status : 502, { named: await errorCode(response), headers: response.headers });
+}
+
+async function errorCode(response) {
+  try {
+    const body = await response.json();
+    return body?.error?.code ?? null;
+  } catch {
+    return null;
+  }
+}

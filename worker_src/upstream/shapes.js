@@ -1,0 +1,153 @@
+import { UpstreamFailure } from "./failure.js";
+
+/** Reads what models send, OpenAI's shape or Workers AI's older `{response}`, into neutral answers and events. */
+
+const text = (value) => (typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value));
+
+/** Finish reasons as OpenAI names them. */
+const finish = (reason) => (reason === "model_length" ? "length" : reason);
+
+function toolCalls(calls) {
+  return (calls ?? []).filter(Boolean).map((call, index) => {
+    const named = call.function ?? call;
+    return {
+      id: call.id ?? `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`,
+      type: "function",
+      function: { name: named.name, arguments: text(named.arguments ?? {}) },
+      ...(call.index === undefined ? {} : { index: call.index ?? index }),
+    };
+  });
+}
+
+/**
+ * A whole answer.
+ * @param {unknown} body the parsed reply, with or without Cloudflare's `{result}` around it
+ * @throws {UpstreamFailure} malformed
+ */
+export function readAnswer(body) {
+  const reply = body?.result ?? body;
+  if (Array.isArray(reply?.choices) && reply.choices.length) return fromChoices(reply);
+  if (reply && typeof reply === "object" && ("response" in reply || reply.tool_calls)) return fromResponse(reply);
+  throw new UpstreamFailure("malformed");
+}
+
+function fromChoices({ choices, usage }) {
+  const [{ message, finish_reason: reason }] = choices;
+  if (!message || typeof message !== "object") throw new UpstreamFailure("malformed");
+  const calls = toolCalls(message.tool_calls);
+  const answer = {
+    content: message.content ?? (calls.length ? null : ""),
+    reasoning: message.reasoning_content ?? message.reasoning ?? null,
+    refusal: message.refusal ?? null,
+    tool_calls: calls,
+    finish_reason: finish(reason) ?? (calls.length ? "tool_calls" : "stop"),
+    usage: usage ?? null,
+  };
+  // Several choices, or log probabilities, are passed on as they are: the neutral answer holds one plain text.
+  if (choices.length > 1 || choices[0].logprobs) answer.choices = choices;
+  return answer;
+}
+
+function fromResponse({ response, tool_calls: given, usage }) {
+  const calls = toolCalls(given);
+  return {
+    content: calls.length && !response ? null : text(response),
+    reasoning: null,
+    refusal: null,
+    tool_calls: calls,
+    finish_reason: calls.length ? "tool_calls" : "stop",
+    usage: usage ?? null,
+  };
+}
+
+/** A whole answer as the events a stream of it would have had, for models that do not stream. */
+export function answerEvents(answer) {
+  const events = [];
+  if (answer.reasoning) events.push({ type: "reasoning", text: answer.reasoning });
+  if (answer.content) events.push({ type: "delta", text: answer.content });
+  answer.tool_calls?.forEach((call, index) =>
+    events.push({ type: "tool_call", index, id: call.id, name: call.function.name, arguments: call.function.arguments }),
+  );
+  events.push({ type: "finish", reason: answer.finish_reason });
+  if (answer.usage) events.push({ type: "usage", usage: answer.usage });
+  return events;
+}
+
+/**
+ * Reads the `data` of one stream into neutral events. The finish and usage are held back to the end, so that each is
+ * sent once, however often a model repeats it.
+ */
+export class EventReader {
+  #usage = null;
+  #finish = null;
+  #called = false;
+  #ids = new Map();
+  ended = false;
+
+  /**
+   * @param {string} data
+   * @returns {object[]} neutral events
+   * @throws {UpstreamFailure} malformed
+   * @throws {EdgeError} the stream carries an error
+   */
+  read(data) {
+    if (data === "[DONE]") {
+      this.ended = true;
+      return [];
+    }
+    let chunk;
+    try {
+      chunk = JSON.parse(data);
+    } catch {
+      throw new UpstreamFailure("malformed");
+    }
+    if (chunk === null || typeof chunk !== "object") throw new UpstreamFailure("malformed");
+    if (chunk.error || chunk.errors?.length) throw new UpstreamFailure("unavailable");
+    if (chunk.usage) this.#usage = chunk.usage;
+    return Array.isArray(chunk.choices) ? this.#choice(chunk.choices[0]) : this.#response(chunk);
+  }
+
+  /** The events that close the stream: one finish, then usage if it is known. */
+  close() {
+    const events = [{ type: "finish", reason: this.#finish ?? (this.#called ? "tool_calls" : "stop") }];
+    if (this.#usage) events.push({ type: "usage", usage: this.#usage });
+    return events;
+  }
+
+  /** Whether the model said that it has finished, by a reason or by [DONE]. */
+  get complete() {
+    return this.ended || this.#finish !== null;
+  }
+
+  #choice(choice) {
+    if (!choice) return [];
+    if (choice.finish_reason) this.#finish = finish(choice.finish_reason);
+    const delta = choice.delta ?? {};
+    const events = [];
+    const reasoning = delta.reasoning_content ?? delta.reasoning;
+    if (reasoning) events.push({ type: "reasoning", text: reasoning });
+    if (delta.content) events.push({ type: "delta", text: text(delta.content) });
+    for (const call of delta.tool_calls ?? []) if (call) events.push(this.#toolCall(call));
+    return events;
+  }
+
+  #toolCall({ index = 0, id, function: named = {} }) {
+    this.#called = true;
+    const first = !this.#ids.has(index);
+    if (first) this.#ids.set(index, id ?? `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`);
+    const held = named.arguments;
+    const fragment = held === undefined || held === null ? "" : text(held);
+    return { type: "tool_call", index, ...(first ? { id: this.#ids.get(index) } : {}), ...(named.name ? { name: named.name } : {}), arguments: fragment };
+  }
+
+  #response(chunk) {
+    const events = [];
+    if (chunk.response) events.push({ type: "delta", text: text(chunk.response) });
+    toolCalls(chunk.tool_calls).forEach((call, index) => {
+      this.#called = true;
+      events.push({ type: "tool_call", index, id: call.id, name: call.function.name, arguments: call.function.arguments });
+    });
+    return events;
+  }
+}
+
