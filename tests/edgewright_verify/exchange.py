@@ -58,7 +58,8 @@ class Exchange:
 
     @property
     def media_type(self) -> str:
-        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+        content_type: str = self.headers.get("content-type", "")
+        return content_type.split(";")[0].strip().lower()
 
     def error_field(self, name: str) -> Any:
         """A field of the OpenAI error object ``{"error": {...}}``, or None."""
@@ -104,6 +105,4 @@ def send(
         error = f"{type(failure).__name__}: {failure}".rstrip(": ")
     sent = content.decode("utf-8", "replace") if isinstance(content, bytes) else note
     seconds = time.perf_counter() - began
-    return Exchange(
-        method, url, dict(headers), sent, status, answer_headers, tuple(reads), headers_at, seconds, error
-    )
+    return Exchange(method, url, dict(headers), sent, status, answer_headers, tuple(reads), headers_at, seconds, error)

@@ -1,4 +1,4 @@
-"""The pytest plugin. It loads in every pytest run of every user, so it imports nothing heavy and is idle unless asked."""
+"""The pytest plugin. It loads in every pytest run of every user: it imports nothing heavy and is idle unless asked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgewright_verify.settings import ENVIRONMENT, Settings, TargetUnusable
+from edgewright_verify.settings import ENVIRONMENT, SUITES, Settings, TargetUnusable
 
 if TYPE_CHECKING:
     from edgewright_verify.target import Target
-
-SUITES = ("streaming", "cache", "fallback", "auth", "errors", "models")
 
 HELP = {
     "url": "address of the proxy to verify, with or without /v1",

@@ -34,7 +34,7 @@ class Redactor:
         return SIGNATURE.sub(r"\1<signature>", text)
 
     def headers(self, headers: dict[str, str], keep: frozenset[str] = frozenset()) -> dict[str, str]:
-        """Headers fit to be shown: secrets by name, and no value at all of headers in ``HIDDEN_HEADERS`` minus ``keep``."""
+        """Headers fit to be shown: secrets by name, and no value of those in ``HIDDEN_HEADERS`` minus ``keep``."""
         hidden = HIDDEN_HEADERS - keep
         return {name: "<hidden>" if name.lower() in hidden else self.text(value) for name, value in headers.items()}
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+SUITES = ("streaming", "cache", "fallback", "auth", "errors", "models")
+"""The concerns, in the order in which they are checked."""
+
 ENVIRONMENT = {
     "url": "EDGE_URL",
     "key": "EDGE_API_KEY",
@@ -16,7 +19,7 @@ ENVIRONMENT = {
 """Setting -> the environment variable that stands for its option."""
 
 
-class TargetUnusable(Exception):
+class TargetUnusable(Exception):  # noqa: N818 - read as a sentence: the target is unusable
     """Nothing could be checked: no address, nobody there, or the key is not accepted. The run exits 2."""
 
 

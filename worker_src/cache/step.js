@@ -1,3 +1,4 @@
+import { EdgeError } from "../errors.js";
 import { answerEvents } from "../upstream/shapes.js";
 import { Flight } from "./flight.js";
 import { cacheKey } from "./key.js";
@@ -104,6 +105,7 @@ async function follow(context, follower) {
   const collector = new Collector();
   for (let part = first; !part.done; part = await follower.next()) collector.add(part.value);
   context.request.signal?.removeEventListener("abort", leave);
+  if (!collector.answer) throw new EdgeError("client_closed_request", "The caller has left.");
   return { answer: collector.answer };
 }
 

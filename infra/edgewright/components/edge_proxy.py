@@ -104,7 +104,7 @@ class EdgeProxy(pulumi.ComponentResource):
     def _set_outputs(self, bundle: Bundle) -> None:
         nodes, config = self.nodes, self._config
         found = pulumi.Output.all(nodes.worker.subdomain, nodes.version.urls)
-        self.urls = found.apply(lambda known: routing.addresses(config, getattr(known[0], "url", None), known[1]))
+        self.urls = found.apply(lambda known: routing.addresses(config, _url(known[0]), known[1]))
         self.url = self.urls.apply(lambda urls: urls[0] if urls else "")
         self.worker = nodes.worker.name
         # Known only when the deployment is: whoever reads it may call the version that answers.
@@ -127,6 +127,11 @@ class EdgeProxy(pulumi.ComponentResource):
             "verify_key": _secret(config.verify_key),
             "drill_secret": _secret(config.drill_secret),
         }
+
+
+def _url(subdomain: Any) -> str | None:
+    """The Worker's workers.dev address, where the provider is new enough to tell it."""
+    return subdomain.get("url") if isinstance(subdomain, dict) else None
 
 
 def _secret(value: SecretStr | None) -> pulumi.Output[str] | None:

@@ -45,6 +45,8 @@ def worker_trio(
         "modules": _modules(bundle),
         "bindings": in_api_order(bindings),
         "compatibility_date": config.compatibility_date,
+        # Without it a Worker never learns that its caller has left, and the model goes on to be paid.
+        "compatibility_flags": ["enable_request_signal"],
         "usage_model": "standard",
         "annotations": cloudflare.WorkerVersionAnnotationsArgs(
             workers_message=f"edgewright {bundle.content_hash}", workers_tag=bundle.content_hash[:16]

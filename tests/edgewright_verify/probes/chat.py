@@ -116,7 +116,7 @@ class ChatStream:
     @property
     def tail(self) -> str:
         """The last frames, for evidence."""
-        return "\n".join(self.frames[-4:]) or "no event at all"
+        return "\n".join(self.frames[-2:]) or "no event at all"
 
     def values(self, name: str) -> set[str]:
         """The different values of one field over all chunks that are no errors."""

@@ -10,6 +10,7 @@ from itertools import accumulate
 
 from edgewright_verify.exchange import Read
 
+BOM = b"\xef\xbb\xbf"
 LINE = re.compile(rb"([^\r\n]*)(\r\n|\n|\r|$)")
 
 
@@ -36,8 +37,8 @@ def parse(reads: Sequence[Read]) -> EventStream:
     ends = list(accumulate(len(read.data) for read in reads))
     events: list[Event] = []
     data: list[str] = []
-    done = 0
-    for match in LINE.finditer(body.removeprefix(b"\xef\xbb\xbf")):
+    done = len(BOM) if body.startswith(BOM) else 0
+    for match in LINE.finditer(body, done):
         line, ended = match.group(1), bool(match.group(2))
         if not ended:
             break

@@ -1,0 +1,144 @@
+"""Starts the suites as a pytest process and reports on them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edgewright_verify.events import from_line
+from edgewright_verify.report import markdown
+from edgewright_verify.report.document import build
+from edgewright_verify.report.terminal import TerminalReport
+from edgewright_verify.settings import ENVIRONMENT, SUITES, TargetUnusable, root_of
+
+PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to verify and where to report. ``suites`` empty: all of them. Paths are written to; markdown is appended."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    drill_secret: str | None = field(default=None, repr=False)
+    suites: list[str] = field(default_factory=list)
+    junit: Path | None = None
+    json: Path | None = None
+    markdown: Path | None = None
+    quiet: bool = False
+    json_stdout: bool = False
+    no_color: bool = False
+
+
+def run(options: Options) -> int:
+    """Verify and report. Returns 0: all promises kept; 1: one broken; 2: could not run."""
+    began = time.time()
+    out = sys.stderr if options.json_stdout else sys.stdout
+    report = TerminalReport(quiet=options.quiet or options.json_stdout, no_color=options.no_color, file=out)
+    wrong = _problem_with(options)
+    if wrong is not None:
+        document = build([], None, began, problem=wrong)
+        report.close(document)
+        return _hand_out(replace(options, json=None, markdown=None), document)
+    found, detail = _verify(options, report)
+    document = found or build([], None, began, problem="pytest ended without a report")
+    needs_detail = document["verdict"] == "could_not_run" and not document["counts"]["unusable"]
+    report.close(document, detail if needs_detail else "")
+    return _hand_out(options, document)
+
+
+def _problem_with(options: Options) -> str | None:
+    """The sentence that says which option is wrong, or None."""
+    unknown = [name for name in options.suites if name not in SUITES]
+    if unknown:
+        return f"no suite is called {', '.join(unknown)}; fix: choose from {', '.join(SUITES)}"
+    if importlib.util.find_spec("pytest") is None:
+        return 'pytest is not installed; fix: pip install "edgewright[verify]"'
+    for path in (options.junit, options.json, options.markdown):
+        if path is not None and not path.absolute().parent.is_dir():
+            return f"{path}: its folder does not exist; fix: make it or choose another path"
+    try:
+        root_of(options.url)
+    except TargetUnusable as problem:
+        return str(problem)
+    return None
+
+
+def _verify(options: Options, report: TerminalReport) -> tuple[dict[str, Any] | None, str]:
+    """Run the suites; returns the document (None: pytest did not get that far) and what pytest itself printed."""
+    with tempfile.TemporaryDirectory(prefix="edgewright-verify-") as folder:
+        path = Path(folder, "report.json")
+        words = []
+        for line in _pytest_lines(options, path):
+            event = from_line(line)
+            if event is None:
+                words.append(line)
+            else:
+                report.event(event)
+        document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return document, "".join(words).strip()
+
+
+def _pytest_lines(options: Options, path: Path) -> Iterator[str]:
+    """The lines that the pytest process prints, as it prints them; it is gone when they end."""
+    process = subprocess.Popen(
+        _command(options, path),
+        env=_environment(options),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    try:
+        assert process.stdout is not None
+        yield from process.stdout
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()
+        process.terminate()  # does nothing to a process that has ended
+        process.wait()
+
+
+def _command(options: Options, path: Path) -> list[str]:
+    suites = options.suites or SUITES
+    command = [sys.executable, "-m", "pytest", "-c", str(PACKAGE / "suite" / "pytest.ini"), "-q", "--tb=short"]
+    command += ["-p", "edgewright_verify.plugin", "-p", "no:cacheprovider", "--edge-events", "--edge-json", str(path)]
+    if options.junit is not None:
+        command += ["--junitxml", str(options.junit.absolute())]
+    # Paths, not `--pyargs` names: for those pytest would load a conftest.py of the folder it is started in.
+    return [*command, *(str(PACKAGE / "suite" / f"test_{suite}.py") for suite in suites)]
+
+
+def _environment(options: Options) -> dict[str, str]:
+    """The child's environment: the target and its secrets in it, no plugin but ours, no options of the user's own."""
+    ours = {*ENVIRONMENT.values(), "PYTEST_ADDOPTS", "PYTEST_PLUGINS"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    given = {variable: getattr(options, name) for name, variable in ENVIRONMENT.items()}
+    environment |= {variable: value for variable, value in given.items() if value}
+    return environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONIOENCODING": "utf-8"}
+
+
+def _hand_out(options: Options, document: dict[str, Any]) -> int:
+    """Write the asked-for files; returns the exit code."""
+    text = json.dumps(document, indent=2) + "\n"
+    if options.json is not None:
+        options.json.write_text(text, encoding="utf-8")
+    if options.markdown is not None:
+        with options.markdown.open("a", encoding="utf-8") as summary:
+            summary.write(markdown.render(document))
+    if options.json_stdout:
+        sys.stdout.write(text)
+    code: int = document["exit_code"]
+    return code
