@@ -17,7 +17,7 @@ SHOWN = 1500
 """Characters of a body that evidence keeps at its beginning, and half of it at its end."""
 
 
-class PromiseBroken(AssertionError):  # noqa: N818 - it is the promise that is broken
+class PromiseBroken(AssertionError):
     """What was expected, what was seen, and the exchange that shows it (none: the fault is between several)."""
 
     def __init__(self, expected: str, observed: object, exchange: Exchange | None = None) -> None:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,12 @@ def run(options: Options) -> int:
         document = build([], None, began, problem=wrong)
         report.close(document)
         return _hand_out(replace(options, json=None, markdown=None), document)
-    found, detail = _verify(options, report)
-    document = found or build([], None, began, problem="pytest ended without a report")
+    found, detail, problem = None, "", "pytest ended without a report"
+    try:
+        found, detail = _verify(options, report)
+    except KeyboardInterrupt:
+        problem = "the run was interrupted"
+    document = found or build([], None, began, problem=problem)
     needs_detail = document["verdict"] == "could_not_run" and not document["counts"]["unusable"]
     report.close(document, detail if needs_detail else "")
     return _hand_out(options, document)
@@ -79,17 +84,18 @@ def _verify(options: Options, report: TerminalReport) -> tuple[dict[str, Any] | 
     with tempfile.TemporaryDirectory(prefix="edgewright-verify-") as folder:
         path = Path(folder, "report.json")
         words = []
-        for line in _pytest_lines(options, path):
-            event = from_line(line)
-            if event is None:
-                words.append(line)
-            else:
-                report.event(event)
+        with closing(_pytest_lines(options, path)) as lines:
+            for line in lines:
+                event = from_line(line)
+                if event is None:
+                    words.append(line)
+                else:
+                    report.event(event)
         document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     return document, "".join(words).strip()
 
 
-def _pytest_lines(options: Options, path: Path) -> Iterator[str]:
+def _pytest_lines(options: Options, path: Path) -> Generator[str, None, None]:
     """The lines that the pytest process prints, as it prints them; it is gone when they end."""
     process = subprocess.Popen(
         _command(options, path),

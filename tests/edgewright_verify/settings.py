@@ -19,7 +19,7 @@ ENVIRONMENT = {
 """Setting -> the environment variable that stands for its option."""
 
 
-class TargetUnusable(Exception):  # noqa: N818 - read as a sentence: the target is unusable
+class TargetUnusable(Exception):
     """Nothing could be checked: no address, nobody there, or the key is not accepted. The run exits 2."""
 
 

@@ -33,5 +33,6 @@ function capabilities(config, env) {
     features: config.features,
     protocols: config.protocols,
     endpoints: ENDPOINTS,
+    limits: { max_body_bytes: config.limits.max_body_bytes },
   };
 }

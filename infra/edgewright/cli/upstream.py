@@ -24,7 +24,7 @@ def overrides(url: str, key: str | None, model: str | None) -> dict[str, Any]:
     models = [model] if model else listed
     if not models:
         raise ConfigError(f"--upstream: {url} lists no models.", fix="name one with --upstream-model")
-    public = {name: {"targets": [{"upstream": NAME, "model": name}]} for name in models}
+    public: dict[str, dict[str, Any]] = {name: {"targets": [{"upstream": NAME, "model": name}]} for name in models}
     public[models[0]]["aliases"] = [alias for alias in ("small", "large") if alias not in public]
     upstream = {"type": "openai-compatible", "base_url": base, "key": "required" if key else "none"}
     return {

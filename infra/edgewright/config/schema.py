@@ -71,7 +71,9 @@ def _type(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_type(field['items'])}"
     if field.get("type") == "object":
-        inner = field.get("additionalProperties") or next(iter(field.get("patternProperties", {}).values()), {})
+        inner: dict[str, Any] = field.get("additionalProperties") or next(
+            iter(field.get("patternProperties", {}).values()), {}
+        )
         return f"name: {_type(inner)}"
     return str(field.get("type", "any"))
 

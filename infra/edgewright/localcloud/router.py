@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from werkzeug import Request, Response
+from werkzeug.datastructures import Headers
 
 from edgewright.localcloud.account import ACCOUNT_ID, ZONE_ID
 from edgewright.localcloud.envelope import ApiFault, failure, success
@@ -32,7 +33,7 @@ class ApiRequest:
     path: str
     params: Mapping[str, str]
     query: dict[str, str]
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes
     raw: Request
 
@@ -170,7 +171,7 @@ def _matches(fault: Fault, request: ApiRequest) -> bool:
     return fault.method in (None, request.method) and re.fullmatch(fault.path, request.path) is not None
 
 
-def authenticate(token: str, headers: Mapping[str, str]) -> None:
+def authenticate(token: str, headers: Headers) -> None:
     """The token as a bearer, or as a key with an e-mail address; both at once is legal.
 
     Raises:

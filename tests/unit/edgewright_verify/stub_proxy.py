@@ -20,7 +20,7 @@ ROLES = {"system", "developer", "user", "assistant", "tool"}
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-class Refused(Exception):  # noqa: N818 - a signal inside the stub
+class Refused(Exception):
     def __init__(self, status, code, param=None, **headers):
         self.reply = Reply(status, _error_body(f"refused: {code}", code, param), headers)
 

@@ -208,3 +208,22 @@ def test_a_missing_option_exits_2(monkeypatch):
     with pytest.raises(SystemExit) as exit_info:
         main([])
     assert exit_info.value.code == 2
+
+
+def test_an_interrupted_run_leaves_nothing_behind(monkeypatch, capfd):
+    started = []
+    popen = subprocess.Popen
+
+    def remember(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        return started[0]
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner.subprocess, "Popen", remember)
+    monkeypatch.setattr(runner.TerminalReport, "event", interrupt)
+    with StubServer(StubProxy()) as server:
+        assert run(Options(url=server.url, key=KEY)) == 2
+    assert "the run was interrupted" in capfd.readouterr().out
+    assert started[0].returncode is not None

@@ -63,10 +63,7 @@ class Config:
             parts.append(f"compatibilityFlags = {json.dumps(version['compatibility_flags'])}")
         objects = [o for o in cloud.account["objects"].values() if o["script"] == worker["name"]]
         if objects:
-            declared = [
-                f"(className = {json.dumps(o['class'])}, uniqueKey = {json.dumps(o['id'])}, enableSql = {str(o['use_sqlite']).lower()})"
-                for o in objects
-            ]
+            declared = [_object_class(namespace) for namespace in objects]
             parts += [
                 f"durableObjectNamespaces = [{', '.join(declared)}]",
                 'durableObjectStorage = (localDisk = "objects")',
@@ -88,7 +85,8 @@ class Config:
     def _binding(self, cloud: LocalCloud, worker: dict[str, Any], place: str, binding: dict[str, Any]) -> str:
         name, kind = binding["name"], binding["type"]
         if kind == "kv_namespace":
-            value = f"kvNamespace = {json.dumps(self.outside('kv-' + binding['namespace_id'], 'x-kv', binding['namespace_id']))}"
+            identifier = binding["namespace_id"]
+            value = f"kvNamespace = {json.dumps(self.outside(f'kv-{identifier}', 'x-kv', identifier))}"
         elif kind == "plain_text":
             value = f"text = {self.embed(f'{place}/values/{name}', binding['text'].encode())}"
         elif kind == "json":
@@ -112,7 +110,8 @@ class Config:
     def write(self, sockets: str) -> Path:
         """Write the configuration with these sockets; its path."""
         network = '(name = "internet", network = (allow = ["local"]))'
-        disk = f'(name = "objects", disk = (path = {json.dumps(str(self.folder.parent / "objects"))}, writable = true, allowDotfiles = true))'
+        objects = json.dumps(str(self.folder.parent / "objects"))
+        disk = f'(name = "objects", disk = (path = {objects}, writable = true, allowDotfiles = true))'
         services = ", ".join([*self.services, *self._outside.values(), network, disk])
         path = self.folder / "config.capnp"
         path.write_text(
@@ -122,10 +121,16 @@ class Config:
         return path
 
 
+def _object_class(namespace: dict[str, Any]) -> str:
+    sql = "true" if namespace["use_sqlite"] else "false"
+    name, key = json.dumps(namespace["class"]), json.dumps(namespace["id"])
+    return f"(className = {name}, uniqueKey = {key}, enableSql = {sql})"
+
+
 def deployed(cloud: LocalCloud, config: Config) -> Path:
     """The configuration of everything that is deployed, with the router in front."""
     plan: dict[str, Any] = {"scripts": {}, "hosts": {}, "routes": []}
-    bindings = []
+    bindings: list[str] = []
     for worker in cloud.account["workers"].values():
         live = live_deployment(cloud, worker)
         if live is None:
@@ -150,6 +155,7 @@ def deployed(cloud: LocalCloud, config: Config) -> Path:
     bindings.append(f'(name = "PLAN", json = {planned})')
     config.services.append(
         f'(name = "router", worker = (modules = [(name = "router.js", esModule = {router})],'
-        f' compatibilityDate = "2026-11-01", compatibilityFlags = ["enable_request_signal"], bindings = [{", ".join(bindings)}]))'
+        f' compatibilityDate = "2026-11-01", compatibilityFlags = ["enable_request_signal"],'
+        f" bindings = [{', '.join(bindings)}]))"
     )
     return config.write('(name = "http", http = (), service = "router")')

@@ -35,7 +35,7 @@ class DataPlane:
         self._thread = threading.Thread(target=self.loop.run_forever, name="edgewright-dataplane", daemon=True)
         self._runner: web.AppRunner | None = None
         self.pace = {"first_token_ms": 8.0, "token_ms": 8.0}
-        self.kv_mode = {"mode": "ok", "latency_ms": 0.0}
+        self.kv_mode: dict[str, Any] = {"mode": "ok", "latency_ms": 0.0}
         self.calls: list[dict[str, Any]] = []
         self.points: list[dict[str, Any]] = []
 

@@ -75,7 +75,7 @@ class Runtime:
         self._binary = find_workerd()
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="edgewright-workerd")
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = tempfile.TemporaryFile(prefix="edgewright-workerd-")
+        self._log = tempfile.TemporaryFile(prefix="edgewright-workerd-")  # noqa: SIM115 - closed by stop()
         self._generation = 0
         self._stopped = False
 
@@ -183,10 +183,7 @@ class Runtime:
 
 
 def _listens(events: IO[str]) -> bool:
-    for line in events:
-        if json.loads(line).get("event") == "listen":
-            return True
-    return False
+    return any(json.loads(line).get("event") == "listen" for line in events)
 
 
 def said(stderr: str, script: str) -> str:

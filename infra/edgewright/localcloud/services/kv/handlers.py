@@ -39,7 +39,7 @@ def create_namespace(request: ApiRequest) -> dict[str, Any]:
     """A new namespace; titles are unique."""
     account = request.cloud.account
     with account.lock:
-        namespace = {"id": hex_id(), "title": _title(request), "supports_url_encoding": True}
+        namespace: dict[str, Any] = {"id": hex_id(), "title": _title(request), "supports_url_encoding": True}
         account["namespaces"][namespace["id"]] = namespace
         account.save()
     return namespace

@@ -48,7 +48,8 @@ class KvStore:
     def get(self, namespace: str, key: str) -> Value | None:
         """The value, None if it is absent or has expired."""
         rows = self._run(
-            "SELECT value, metadata, expires FROM kv WHERE namespace = ? AND key = ? AND (expires IS NULL OR expires > ?)",
+            "SELECT value, metadata, expires FROM kv"
+            " WHERE namespace = ? AND key = ? AND (expires IS NULL OR expires > ?)",
             namespace,
             key,
             self._now(),
