@@ -34,7 +34,7 @@ types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
 worker: $(READY) ## the Worker's own tests, in Node
-	$(NODE) --test $$(find tests/worker -name 'test_*.js' -o -name '*_test.js' -o -name '*.test.js' | sort)
+	$(NODE) --test $$(find tests/worker -name '*.test.js' | sort)
 
 unit: $(READY) ## Python units
 	$(PYTEST) tests/unit

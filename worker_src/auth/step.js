@@ -29,6 +29,7 @@ const refused = (message) =>
 async function load(text) {
   try {
     const { pepper, keys } = JSON.parse(text);
+    if (!/^[0-9a-f]{64}$/.test(pepper) || Object.keys(keys).length === 0) throw new Error("not of the expected form");
     const algorithm = { name: "HMAC", hash: "SHA-256" };
     return { secret: await crypto.subtle.importKey("raw", unhex(pepper), algorithm, false, ["sign"]), hashes: keys };
   } catch {

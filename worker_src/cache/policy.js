@@ -31,13 +31,20 @@ export class Collector {
     for (const event of events) {
       if (event.type === "delta") answer.content += event.text;
       else if (event.type === "reasoning") answer.reasoning += event.text;
-      else if (event.type === "tool_call") answer.tool_calls.push(event);
+      else if (event.type === "tool_call") this.#call(event);
       else if (event.type === "finish") answer.finish_reason = event.reason;
       else if (event.type === "usage") answer.usage = event.usage;
     }
   }
 
+  #call({ index, id, name, arguments: text }) {
+    const call = (this.#answer.tool_calls[index] ??= { id, type: "function", function: { name, arguments: "" } });
+    call.function.arguments += text ?? "";
+  }
+
   get answer() {
-    return this.#answer.finish_reason === null ? null : { ...this.#answer, reasoning: this.#answer.reasoning || null };
+    const { content, reasoning, tool_calls: calls, finish_reason: reason } = this.#answer;
+    if (reason === null) return null;
+    return { ...this.#answer, content: calls.length ? content || null : content, reasoning: reasoning || null };
   }
 }

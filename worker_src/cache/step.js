@@ -101,6 +101,7 @@ async function follow(context, follower) {
   const leave = () => follower.leave();
   context.request.signal?.addEventListener("abort", leave);
   const first = await follower.next();
+  if (first.done) throw new EdgeError("client_closed_request", "The caller has left.");
   if (context.chat.stream) return { events: resumed(first, follower) };
   const collector = new Collector();
   for (let part = first; !part.done; part = await follower.next()) collector.add(part.value);

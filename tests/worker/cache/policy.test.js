@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { cacheable, directives, storable } from "../../../worker_src/cache/policy.js";
+
+test("Cache-Control of a request is followed", () => {
+  assert.deepEqual(directives(null), { read: true, write: true, maxAge: null });
+  assert.deepEqual(directives("no-cache"), { read: false, write: true, maxAge: null });
+  assert.deepEqual(directives("No-Store"), { read: false, write: false, maxAge: null });
+  assert.deepEqual(directives("max-age=30"), { read: true, write: true, maxAge: 30 });
+  assert.equal(directives("max-age=0").read, false);
+  assert.equal(directives("max-age=x").maxAge, null);
+});
+
+test("only whole plain answers are kept", () => {
+  const whole = { content: "hi", finish_reason: "stop", tool_calls: [], refusal: null };
+  assert.ok(storable(whole));
+  for (const change of [{ finish_reason: "length" }, { finish_reason: "content_filter" }, { tool_calls: [{}] }, { refusal: "no" }, { content: "" }]) {
+    assert.ok(!storable({ ...whole, ...change }), JSON.stringify(change));
+  }
+});
+
+test("tools, several choices, log probabilities and drills are not cached", () => {
+  assert.ok(cacheable({ settings: {} }, null));
+  for (const settings of [{ tools: [{}] }, { n: 2 }, { logprobs: true }]) assert.ok(!cacheable({ settings }, null));
+  assert.ok(!cacheable({ settings: {} }, { fault: "cut" }));
+});

@@ -1,0 +1,146 @@
+// The whole app over small objects: real Request and Response, KV and AI as maps and functions.
+import { createHash, createHmac, randomUUID } from "node:crypto";
+
+import { createApp } from "../../worker_src/app.js";
+import { auth } from "../../worker_src/auth/step.js";
+import { cache } from "../../worker_src/cache/step.js";
+import { cors } from "../../worker_src/cors/step.js";
+import { drills } from "../../worker_src/drills/step.js";
+import { fallback } from "../../worker_src/fallback/step.js";
+import { openai } from "../../worker_src/protocols/openai.js";
+import { streaming } from "../../worker_src/streaming/step.js";
+import { openaiCompatible } from "../../worker_src/upstream/openai_compatible.js";
+import { workersAi } from "../../worker_src/upstream/workers_ai.js";
+
+export const KEYS = { ci: "sk-edge-ci", other: "sk-edge-other", narrow: "sk-edge-narrow" };
+export const DRILL_SECRET = "d".repeat(64);
+const PEPPER = createHash("sha256").update("pepper").digest();
+const hash = (key) => createHmac("sha256", PEPPER).update(key).digest("hex");
+
+export const TIMEOUTS = { connect_ms: 500, first_token_ms: 500, idle_ms: 500 };
+export const target = (model) => ({ upstream: "ai", model, timeouts: TIMEOUTS });
+
+export function configuration(changes = {}) {
+  return {
+    worker: "edge-test",
+    environment: "dev",
+    features: ["auth", "cache", "cors", "drills", "fallback", "streaming"],
+    protocols: ["openai"],
+    auth: { mode: "keys", keys: { ci: { tenant: "ci" }, other: { tenant: "other" }, narrow: { tenant: "ci", models: ["m"] } } },
+    limits: { max_body_bytes: 20_000, max_messages: 20 },
+    timeouts: TIMEOUTS,
+    upstreams: { ai: { type: "workers-ai", gateway: null } },
+    models: { m: { targets: [target("one"), target("two")] }, lone: { targets: [target("one")] } },
+    aliases: { "@cf/a/b": "m" },
+    default_model: "m",
+    cache: { ttl_seconds: 60, memory_entries: 10 },
+    fallback: { attempts_per_target: 2, base_delay_ms: 1, max_delay_ms: 2, deadline_ms: 2_000 },
+    cors: { origins: ["https://app.example"], max_age_seconds: 60 },
+    ...changes,
+  };
+}
+
+/** `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. */
+export function harness({ models = {}, config = {}, env = {}, without = [] } = {}) {
+  const features = { auth, cache, cors, drills, fallback, streaming };
+  for (const name of without) delete features[name];
+  const app = createApp(configuration(config), {
+    features,
+    protocols: { openai },
+    upstreams: { "workers-ai": workersAi, "openai-compatible": openaiCompatible },
+  });
+  const values = new Map();
+  const calls = [];
+  const waiting = [];
+  const bindings = {
+    CONTENT_HASH: "ab".repeat(32),
+    DRILL_SECRET,
+    KEY_HASHES: JSON.stringify({ pepper: PEPPER.toString("hex"), keys: Object.fromEntries(Object.entries(KEYS).map(([name, key]) => [hash(key), name])) }),
+    CACHE: {
+      get: async (key) => (values.has(key) ? JSON.parse(values.get(key)) : null),
+      put: async (key, value, options) => void values.set(key, value, options),
+    },
+    AI: {
+      run: async (model, inputs, options) => {
+        calls.push({ model, inputs, options });
+        return (models[model] ?? answers("fine"))(inputs, options);
+      },
+    },
+    ...env,
+  };
+  const fetch = async (path, { method = "GET", key = KEYS.ci, headers = {}, body, signal } = {}) => {
+    const all = { ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers };
+    const text = body === undefined || typeof body === "string" || body instanceof ReadableStream ? body : JSON.stringify(body);
+    const duplex = body instanceof ReadableStream ? { duplex: "half" } : {};
+    const request = new Request(`https://edge.example${path}`, { method, headers: all, body: text, signal, ...duplex });
+    return app.fetch(request, bindings, { waitUntil: (promise) => waiting.push(promise) });
+  };
+  return {
+    calls,
+    values,
+    fetch,
+    chat: (body, options = {}) => fetch("/v1/chat/completions", { method: "POST", body, ...options }),
+    settled: () => Promise.all(waiting),
+  };
+}
+
+export const ask = (content, more = {}) => ({ messages: [{ role: "user", content }], ...more });
+
+/** A model that answers `text`, whole or streamed as the request asks, in OpenAI's shape. */
+export const answers = (text) => (inputs) => (inputs.stream ? sse(...openaiChunks(text)) : json(openaiAnswer(text)));
+
+export const json = (value, status = 200, headers = {}) => Response.json(value, { status, headers });
+
+export const openaiAnswer = (content) => ({
+  choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }],
+  usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
+});
+
+export const openaiChunks = (text) => [
+  ...text.split(/(?<= )/).map((word) => ({ choices: [{ index: 0, delta: { content: word }, finish_reason: null }] })),
+  { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] },
+  { choices: [], usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 } },
+  "[DONE]",
+];
+
+/** A stream of events; what is not text becomes JSON, an Error ends the stream with it. */
+export function sse(...events) {
+  const bytes = new TextEncoder();
+  const left = [...events];
+  const body = new ReadableStream(
+    {
+      pull(controller) {
+        if (!left.length) return controller.close();
+        const event = left.shift();
+        if (event instanceof Error) return controller.error(event);
+        return controller.enqueue(bytes.encode(`data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}
+
+export const refuses = (status, internalCode, headers) => () => json({ internalCode, name: "AiError", description: "canary-upstream-text" }, status, headers);
+
+/** The chunks of a streamed answer; `[DONE]` and errors as they are. */
+export async function chunks(response) {
+  const text = await response.text();
+  return text.split("\n\n").filter(Boolean).map((frame) => frame.slice(6)).map((data) => (data === "[DONE]" ? data : JSON.parse(data)));
+}
+
+export const textOf = (list) => list.map((chunk) => chunk.choices?.[0]?.delta?.content ?? "").join("");
+
+export function drill(fault, { t = Math.floor(Date.now() / 1000), n = randomUUID(), secret = DRILL_SECRET } = {}) {
+  const sig = createHmac("sha256", secret).update(`${t}.${n}.${fault}`).digest("hex");
+  return { "x-edge-drill": `t=${t},n=${n},fault=${fault},sig=${sig}` };
+}
+
+/** A seeded generator, so that what was found once is found again. */
+export function random(seed) {
+  let state = seed;
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

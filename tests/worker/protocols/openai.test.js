@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { answers, ask, chunks, harness, json, sse, textOf } from "../fixture.js";
+
+const CALL = { id: "call_1", type: "function", function: { name: "f", arguments: '{"a":1}' } };
+
+test("a whole answer has OpenAI's shape and the name that was asked for", async () => {
+  const { chat } = harness();
+  const body = await (await chat({ ...ask("x"), model: "@cf/a/b" })).json();
+  assert.match(body.id, /^chatcmpl-/);
+  assert.equal(body.object, "chat.completion");
+  assert.equal(body.model, "@cf/a/b");
+  assert.deepEqual(body.choices, [{ index: 0, message: { role: "assistant", content: "fine", refusal: null }, logprobs: null, finish_reason: "stop" }]);
+  assert.deepEqual(body.usage, { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 });
+});
+
+test("a stream has one id, one role, one finish reason, and usage only when asked", async () => {
+  for (const asked of [true, false]) {
+    const { chat } = harness({ models: { one: answers("a b c") } });
+    const list = await chunks(await chat(ask("x", { stream: true, ...(asked ? { stream_options: { include_usage: true } } : {}) })));
+    assert.equal(list.pop(), "[DONE]");
+    assert.equal(new Set(list.map(({ id }) => id)).size, 1);
+    assert.equal(list.filter((chunk) => chunk.choices[0]?.delta.role).length, 1);
+    assert.equal(list[0].choices[0].delta.role, "assistant");
+    assert.deepEqual(list.map((chunk) => chunk.choices[0]?.finish_reason).filter(Boolean), ["stop"]);
+    assert.equal(textOf(list), "a b c");
+    if (asked) {
+      assert.deepEqual(list.at(-1).choices, []);
+      assert.equal(list.at(-1).usage.total_tokens, 5);
+      assert.ok(list.slice(0, -1).every((chunk) => chunk.usage === null));
+    } else assert.ok(list.every((chunk) => !("usage" in chunk)));
+  }
+});
+
+test("Workers AI's older shape is read, whole and streamed", async () => {
+  const model = (inputs) => (inputs.stream ? sse({ response: "a " }, { response: "b" }, { response: "", usage: { total_tokens: 4 } }, "[DONE]") : json({ response: "a b", usage: { total_tokens: 4 } }));
+  const { chat } = harness({ models: { one: model } });
+  assert.equal((await (await chat(ask("x"))).json()).choices[0].message.content, "a b");
+  assert.equal(textOf(await chunks(await chat(ask("y", { stream: true })))), "a b");
+});
+
+for (const [name, reply, content] of [
+  ["an object, as JSON mode gives it", { response: { a: 1 } }, '{"a":1}'],
+  ["a number", { response: 7 }, "7"],
+  ["an empty text", { response: "" }, ""],
+  ["Cloudflare's envelope", { result: { response: "in" }, success: true }, "in"],
+]) {
+  test(`a response that is ${name} is read`, async () => {
+    const { chat } = harness({ models: { one: () => json(reply) } });
+    assert.equal((await (await chat(ask("x"))).json()).choices[0].message.content, content);
+  });
+}
+
+test("tool calls come out as OpenAI's, arguments as text", async () => {
+  const { chat } = harness({ models: { one: () => json({ response: null, tool_calls: [{ name: "f", arguments: { a: 1 } }] }), two: () => json({}) } });
+  const [choice] = (await (await chat(ask("x"))).json()).choices;
+  assert.equal(choice.finish_reason, "tool_calls");
+  assert.equal(choice.message.content, null);
+  assert.deepEqual({ ...choice.message.tool_calls[0], id: "call_1" }, CALL);
+});
+
+test("a streamed tool call opens once and can be put together", async () => {
+  const parts = [{ index: 0, id: "c9", type: "function", function: { name: "f", arguments: "" } }, { index: 0, function: { arguments: '{"a"' } }, { index: 0, function: { arguments: ":1}" } }, { index: 0, function: { arguments: null } }];
+  const model = () => sse(...parts.map((call) => ({ choices: [{ delta: { tool_calls: [call] } }] })), { choices: [{ delta: {}, finish_reason: "tool_calls" }] }, "[DONE]");
+  const { chat } = harness({ models: { one: model } });
+  const calls = (await chunks(await chat(ask("x", { stream: true })))).flatMap((chunk) => chunk.choices?.[0]?.delta.tool_calls ?? []);
+  assert.deepEqual(calls.filter(({ id }) => id).map(({ id }) => id), ["c9"]);
+  assert.equal(calls.map((call) => call.function.arguments).join(""), '{"a":1}');
+});
+
+test("reasoning is passed on under OpenAI's neighbours' name", async () => {
+  const { chat } = harness({ models: { one: () => sse({ choices: [{ delta: { reasoning: "hm" } }] }, { choices: [{ delta: { content: "a" }, finish_reason: "stop" }] }) } });
+  const list = await chunks(await chat(ask("x", { stream: true })));
+  assert.equal(list.map((chunk) => chunk.choices?.[0]?.delta.reasoning_content ?? "").join(""), "hm");
+});
+
+test("a model that answers a stream request with JSON is streamed all the same", async () => {
+  const { chat } = harness({ models: { one: () => json({ response: "plain" }) } });
+  const list = await chunks(await chat(ask("x", { stream: true })));
+  assert.equal(textOf(list), "plain");
+  assert.equal(list.at(-1), "[DONE]");
+});
+
+test("settings, tools, formats and images reach the model untouched", async () => {
+  const { chat, calls } = harness();
+  const messages = [{ role: "user", content: [{ type: "text", text: "x" }, { type: "image_url", image_url: { url: "data:," } }] }, { role: "assistant", tool_calls: [CALL] }, { role: "tool", tool_call_id: "call_1", content: "4" }];
+  const settings = { temperature: 0.1, top_p: 0.5, max_tokens: 9, seed: 3, stop: ["a"], tools: [{ type: "function", function: { name: "f" } }], tool_choice: "auto", response_format: { type: "json_object" } };
+  await (await chat({ messages, ...settings })).text();
+  const { inputs } = calls[0];
+  for (const [name, value] of Object.entries(settings)) assert.deepEqual(inputs[name], value, name);
+  assert.deepEqual(inputs.messages[0], messages[0]);
+  assert.equal(inputs.messages[1].content, "");
+  assert.equal(inputs.model, undefined);
+});
+
+const MISTAKES = [
+  ["{", "invalid_json", null], ["", "invalid_json", null], ["null", "invalid_request", null], ["[]", "invalid_request", null], ["7", "invalid_request", null],
+  [{}, "invalid_request", "messages"], [{ messages: "x" }, "invalid_request", "messages"], [{ messages: [] }, "invalid_request", "messages"],
+  [{ messages: [null] }, "invalid_request", "messages[0]"], [{ messages: [{ role: "robot", content: "x" }] }, "invalid_request", "messages[0].role"],
+  [{ messages: [{ role: "user", content: 7 }] }, "invalid_request", "messages[0].content"], [{ messages: [{ role: "user" }] }, "invalid_request", "messages[0].content"],
+  [{ messages: [{ role: "user", content: [1] }] }, "invalid_request", "messages[0].content[0]"], [ask("x", { model: 7 }), "invalid_request", "model"],
+  [ask("x", { stream: "yes" }), "invalid_request", "stream"], [ask("x", { temperature: "hot" }), "invalid_request", "temperature"], [ask("x", { temperature: 9 }), "invalid_request", "temperature"],
+  [ask("x", { max_tokens: 0 }), "invalid_request", "max_tokens"], [ask("x", { n: 1.5 }), "invalid_request", "n"], [ask("x", { tools: {} }), "invalid_request", "tools"], [ask("x", { tools: [{}] }), "invalid_request", "tools[0]"],
+  [{ messages: Array.from({ length: 21 }, () => ({ role: "user", content: "x" })) }, "invalid_request", "messages"],
+];
+
+for (const [body, code, param] of MISTAKES) {
+  test(`${JSON.stringify(body).slice(0, 60)} is refused with 400 ${code} at ${param}`, async () => {
+    const { chat, calls } = harness();
+    const response = await chat(body);
+    const { error } = await response.json();
+    assert.equal(response.status, 400);
+    assert.deepEqual([error.code, error.param, error.type], [code, param, "invalid_request_error"]);
+    assert.equal(calls.length, 0);
+  });
+}
+
+test("bytes are counted while reading, whatever is announced", async () => {
+  const { chat } = harness();
+  const large = `{"messages":[{"role":"user","content":"${"é".repeat(10_001)}"}]}`;
+  const stream = new ReadableStream({ start: (c) => { c.enqueue(new TextEncoder().encode(large)); c.close(); } });
+  for (const body of [large, stream]) {
+    const response = await chat(body);
+    assert.equal(response.status, 413);
+    assert.equal((await response.json()).error.code, "request_too_large");
+  }
+});
+
+test("streaming that is off is refused by name", async () => {
+  const { chat } = harness({ without: ["streaming"] });
+  const response = await chat(ask("x", { stream: true }));
+  assert.equal(response.status, 400);
+  assert.equal((await response.json()).error.param, "stream");
+  assert.equal((await chat(ask("x"))).status, 200);
+});
+
+test("a caller who leaves stops the model, before the first byte too", async () => {
+  for (const stream of [false, true]) {
+    let stopped = null;
+    const model = (_inputs, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => { stopped = true; reject(new Error("aborted")); }));
+    const { chat } = harness({ models: { one: model } });
+    const caller = new AbortController();
+    const answer = chat(ask("x", { stream }), { signal: caller.signal });
+    setTimeout(() => caller.abort(), 20);
+    assert.equal((await answer).status >= 400, true);
+    assert.equal(stopped, true);
+  }
+});
