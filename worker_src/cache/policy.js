@@ -26,9 +26,13 @@ export function storable(answer) {
 export class Collector {
   #answer = { content: "", reasoning: "", tool_calls: [], finish_reason: null, usage: null, refusal: null };
 
+  /** Characters so far, for a bound on what is kept. */
+  size = 0;
+
   add(events) {
     const answer = this.#answer;
     for (const event of events) {
+      this.size += (event.text ?? event.arguments ?? "").length;
       if (event.type === "delta") answer.content += event.text;
       else if (event.type === "reasoning") answer.reasoning += event.text;
       else if (event.type === "tool_call") this.#call(event);

@@ -6,6 +6,9 @@ import { Memory } from "./memory.js";
 import { Collector, cacheable, directives, storable } from "./policy.js";
 import { Store } from "./store.js";
 
+/** Who follows a shared call may be slow, so what came is kept until it ends; no model's answer is longer. */
+const MOST_CHARACTERS = 8_388_608;
+
 /**
  * Answers from memory or KV, lets identical requests in flight share one call, and keeps finished answers. Comes after
  * authentication, and the tenant is in the key, so nobody is served what is not theirs.
@@ -81,6 +84,7 @@ async function fly({ memory, store }, context, next, key, flight) {
     const lists = outcome.events ?? [answerEvents(outcome.answer)];
     for await (const events of lists) {
       collector.add(events);
+      if (collector.size > MOST_CHARACTERS) throw new EdgeError("upstream_error", "The model's answer does not end.");
       flight.publish(events);
     }
     flight.end();

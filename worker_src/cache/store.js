@@ -14,6 +14,7 @@ export class Store {
   }
 
   async get(env, key) {
+    if (!env.CACHE) return null;
     let timer;
     try {
       const late = new Promise((resolve) => {
@@ -30,6 +31,7 @@ export class Store {
   }
 
   async put(env, key, entry) {
+    if (!env.CACHE) return;
     try {
       await env.CACHE.put(key, JSON.stringify(entry), { expirationTtl: this.#ttl });
     } catch (thrown) {

@@ -3,6 +3,9 @@ import { UpstreamFailure } from "./failure.js";
 import { EventReader, answerEvents, readAnswer } from "./shapes.js";
 import { Deadline } from "./timers.js";
 
+/** A whole answer is held in memory while it is read; no model's is longer. */
+const MOST_CHARACTERS = 16_777_216;
+
 /**
  * Calls one target of a model.
  * @returns {(context: object, target: object, signal: AbortSignal) => Promise<{answer: object}|{events: AsyncIterable<object[]>}>}
@@ -42,7 +45,15 @@ async function read(response, chat, target, deadline) {
 }
 
 async function json(response, deadline) {
-  const text = await deadline.race(response.text());
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await deadline.race(reader.read());
+    text += done ? decoder.decode() : decoder.decode(value, { stream: true });
+    if (done) break;
+    if (text.length > MOST_CHARACTERS) throw new UpstreamFailure("malformed");
+  }
   try {
     return JSON.parse(text);
   } catch {

@@ -134,3 +134,13 @@ test("tool calls bypass the cache", async () => {
   const { chat } = harness({ models: { one: () => json(openaiAnswer("x")) } });
   assert.equal(cacheOf(await chat(ask("t", { tools }))), "BYPASS");
 });
+
+test("an answer that does not end is stopped instead of filling memory", async () => {
+  let sent = 0;
+  const word = new TextEncoder().encode(`data: {"choices":[{"delta":{"content":"${"x".repeat(500_000)}"}}]}\n\n`);
+  const endless = () => new Response(new ReadableStream({ pull: (c) => { sent += 1; c.enqueue(word); } }), { headers: { "content-type": "text/event-stream" } });
+  const { chat } = harness({ models: { one: endless } });
+  const list = await chunks(await chat(ask("e", { stream: true })));
+  assert.equal(list.at(-2).error.code, "upstream_error");
+  assert.ok(sent < 40);
+});
