@@ -16,6 +16,17 @@ class Client:
             base_url=cloud.api_url, headers={"Authorization": f"Bearer {cloud.token}"}, trust_env=False, timeout=60
         )
 
+    def control(self, method, path, **more):
+        """One call of the control API."""
+        headers = {"Authorization": f"Bearer {self.cloud.token}"}
+        answer = httpx.request(method, f"{self.cloud.control_url}/{path}", headers=headers, trust_env=False, **more)
+        answer.raise_for_status()
+        return answer.json()
+
+    def log(self):
+        """The API calls since the reset."""
+        return self.control("GET", "requests")
+
     def __call__(self, method, path, **more):
         return self.http.request(method, path, **more)
 
@@ -43,7 +54,7 @@ def cloud():
 
 @pytest.fixture
 def api(cloud):
-    cloud.reset()
     client = Client(cloud)
+    client.control("POST", "reset")
     with client.http:
         yield client

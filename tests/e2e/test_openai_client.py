@@ -1,7 +1,10 @@
 """The official OpenAI client against the deployed Worker. Nothing here knows how the proxy works."""
 
+import asyncio
 import json
+import time
 
+import httpx
 import openai
 import pytest
 
@@ -132,6 +135,22 @@ def test_a_bad_request_names_its_parameter(client):
     assert caught.value.param == "messages"
 
 
+def calls_when(proxy, outcome):
+    """The model calls, as soon as the first has ended so, or after five seconds as they are."""
+    headers = {"Authorization": f"Bearer {proxy['token']}"}
+    deadline = time.monotonic() + 5
+    while True:
+        calls = httpx.get(f"{proxy['control_url']}/model-calls", headers=headers, trust_env=False).json()
+        if (calls and calls[0]["outcome"] == outcome) or time.monotonic() > deadline:
+            return calls
+        time.sleep(0.02)
+
+
+def forget_calls(proxy):
+    headers = {"Authorization": f"Bearer {proxy['token']}"}
+    httpx.delete(f"{proxy['control_url']}/model-calls", headers=headers, trust_env=False)
+
+
 async def stream_once(key, url):
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
         stream = await client.chat.completions.create(
@@ -143,23 +162,19 @@ async def stream_once(key, url):
         await stream.close()
 
 
-def test_a_caller_may_leave_and_the_model_is_stopped(proxy):
-    import asyncio
+def test_a_caller_may_leave_a_stream_and_the_model_is_stopped(proxy):
+    forget_calls(proxy)
+    asyncio.run(stream_once(proxy["key"], proxy["url"]))
+    calls = calls_when(proxy, "cancelled")
+    assert [call["outcome"] for call in calls] == ["cancelled"]
+    assert 0 < calls[0]["tokens"] < 90
 
-    import httpx
 
-    control = httpx.Client(
-        base_url=proxy["control_url"], headers={"Authorization": f"Bearer {proxy['token']}"}, trust_env=False
-    )
-    with control:
-        control.delete("/model-calls")
-        asyncio.run(stream_once(proxy["key"], proxy["url"]))
-        for _ in range(100):
-            calls = control.get("/model-calls").json()
-            calls = calls.get("result", calls) if isinstance(calls, dict) else calls
-            if calls and calls[0]["outcome"] == "cancelled":
-                break
-            import time
-
-            time.sleep(0.05)
-        assert [call["outcome"] for call in calls] == ["cancelled"]
+def test_a_caller_may_leave_before_the_answer_and_the_model_is_stopped(proxy):
+    forget_calls(proxy)
+    with (
+        openai.OpenAI(base_url=f"{proxy['url']}/v1", api_key=proxy["key"], max_retries=0, timeout=0.5) as client,
+        pytest.raises(openai.APITimeoutError),
+    ):
+        ask(client, "A slow answer that nobody waits for")
+    assert [call["outcome"] for call in calls_when(proxy, "cancelled")] == ["cancelled"]

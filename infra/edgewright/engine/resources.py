@@ -81,8 +81,16 @@ class Kind:
 
     def _body(self, inputs: dict[str, Any]) -> dict[str, Any]:
         sent = {key: value for key, value in inputs.items() if key not in self.path_inputs}
-        body: dict[str, Any] = {**(self.defaults or {}), **to_api(sent)}
-        return dict(sorted(body.items()))
+        return _filled(to_api(sent), self.defaults or {})
+
+
+def _filled(body: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """``body`` with what the provider sends for options that are left out, nested ones too; keys sorted."""
+    filled = {**defaults, **body}
+    for key, value in defaults.items():
+        if isinstance(value, Mapping) and isinstance(body.get(key), dict):
+            filled[key] = _filled(body[key], value)
+    return dict(sorted(filled.items()))
 
 
 def _outputs(result: Any) -> dict[str, Any]:
@@ -128,7 +136,12 @@ KINDS: dict[str, Kind] = {
     ),
     "cloudflare:index/worker:Worker": Kind(
         "/accounts/{accountId}/workers/workers",
-        defaults={"logpush": False, "tags": [], "tail_consumers": []},
+        defaults={
+            "logpush": False,
+            "observability": {"traces": {"enabled": False, "head_sampling_rate": 1, "persist": True}},
+            "tags": [],
+            "tail_consumers": [],
+        },
         find=_worker_by_name,
     ),
     "cloudflare:index/workerVersion:WorkerVersion": Kind(
