@@ -97,13 +97,19 @@ def run_program(
     set_root_resource(cast("pulumi.Resource", None))
     try:
         with _standing_in(program):
-            asyncio.run(run_in_stack(lambda: _execute(program / "__main__.py")))
+            asyncio.run(_run(program / "__main__.py"))
     except Exception as error:
         raise _explained(error, monitor) from error
     finally:
         set_root_resource(cast("pulumi.Resource", None))
     if monitor.failure:
         raise monitor.failure
+
+
+async def _run(path: Path) -> None:
+    # After a failure everything that waited for it fails as well; the first failure is the one to tell.
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    await run_in_stack(lambda: _execute(path))
 
 
 def _execute(path: Path) -> None:
