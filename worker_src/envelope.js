@@ -1,5 +1,7 @@
 import { asEdgeError, errorResponse } from "./errors.js";
 
+const MOST_DRAINED = 65_536;
+
 /**
  * The outermost step: turns what was thrown into an answer, and puts the headers that every answer carries on it.
  * Errors become HTTP here and nowhere else.
@@ -9,6 +11,7 @@ export async function envelope(context, next) {
   try {
     response = await next();
   } catch (thrown) {
+    await drain(context.request);
     response = errorResponse(asEdgeError(thrown));
   }
   const answer = context.request.method === "HEAD" ? new Response(null, response) : mutable(response);
@@ -16,6 +19,12 @@ export async function envelope(context, next) {
   answer.headers.set("x-edge-version", (context.env.CONTENT_HASH ?? "").slice(0, 16));
   if (context.chat) factHeaders(answer.headers, context);
   return answer;
+}
+
+/** A refusal that leaves the body unread may cost the caller its connection; a short one is read to its end. */
+async function drain(request) {
+  const length = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (request.body && !request.bodyUsed && length <= MOST_DRAINED) await request.arrayBuffer().catch(() => {});
 }
 
 function mutable(response) {

@@ -1,5 +1,22 @@
-"""A fake of Cloudflare's API v4 that runs what is deployed to it in real workerd."""
+"""The local cloud: Cloudflare's API v4 faked over HTTP, with real workerd behind it.
 
-from edgewright.localcloud.server import LocalCloud
+``LocalCloud`` is loaded on first use: ``runtime.install`` and ``runtime.workerd`` must import without the
+packages of the ``local`` extra.
+"""
 
-__all__ = ["LocalCloud"]
+from typing import TYPE_CHECKING, Any
+
+from edgewright.localcloud.account import ACCOUNT_ID, ACCOUNT_SUBDOMAIN, ZONE_ID, ZONE_NAME
+
+if TYPE_CHECKING:
+    from edgewright.localcloud.server import LocalCloud
+
+__all__ = ["ACCOUNT_ID", "ACCOUNT_SUBDOMAIN", "ZONE_ID", "ZONE_NAME", "LocalCloud"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "LocalCloud":
+        raise AttributeError(f"module 'edgewright.localcloud' has no attribute {name!r}")
+    from edgewright.localcloud.server import LocalCloud
+
+    return LocalCloud

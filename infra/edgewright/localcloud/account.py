@@ -1,79 +1,81 @@
-"""The one account of the local cloud: its constants, its state, its clock."""
+"""The one account of the local cloud, and everything it holds."""
 
 from __future__ import annotations
 
-import json
-import os
-import threading
-import time
+import secrets
+import string
 import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+
+from edgewright.localcloud.clock import Clock
+from edgewright.localcloud.storage import Collection, Database
 
 ACCOUNT_ID = "ed9e0000000000000000000000000001"
+ACCOUNT_NAME = "Edgewright local"
+ACCOUNT_EMAIL = "local@edgewright.test"
+ACCOUNT_SUBDOMAIN = "edgewright"
 ZONE_ID = "ed9e0000000000000000000000000002"
 ZONE_NAME = "edgewright.test"
-ACCOUNT_SUBDOMAIN = "edgewright"
 
-_TABLES = ("namespaces", "workers", "versions", "deployments", "routes", "domains", "dns_records", "objects")
-
-
-@dataclass
-class Account:
-    """Everything the account holds but KV values: tables of records by id, in order of creation.
-
-    Held in memory and, with ``path``, written after each change so that a crash leaves the old or the new state.
-    """
-
-    path: Path | None = None
-    tables: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in _TABLES})
-    clock_offset: float = 0.0
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-    @classmethod
-    def load(cls, path: Path | None) -> Account:
-        """The account kept at ``path``, empty if there is none."""
-        account = cls(path)
-        if path is not None and path.exists():
-            account.tables.update(json.loads(path.read_text("utf8")))
-        return account
-
-    def save(self) -> None:
-        """Write the state; secrets are in it, so the file is the owner's alone."""
-        if self.path is None:
-            return
-        temporary = self.path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf8") as file:
-            json.dump(self.tables, file)
-        temporary.replace(self.path)
-
-    def __getitem__(self, table: str) -> dict[str, Any]:
-        return self.tables[table]
-
-    def reset(self) -> None:
-        """Back to an empty account; the clock too."""
-        for table in self.tables.values():
-            table.clear()
-        self.clock_offset = 0.0
-        self.save()
-
-    def now(self) -> float:
-        """Seconds since the epoch, by a clock that tests can move."""
-        return time.time() + self.clock_offset
-
-    def timestamp(self) -> str:
-        """Now, as the API writes it."""
-        return datetime.fromtimestamp(self.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+TOKEN_LENGTH = 40  # the provider refuses a shorter one before it sends anything (cloudflare-api facts 2)
+KEY_LENGTH = 37
+_TOKEN_SIGNS = string.ascii_letters + string.digits + "_-"
 
 
-def hex_id() -> str:
-    """32 lower-case hexadecimal digits."""
+def new_id() -> str:
+    """32 lower-case hex digits, as accounts, zones, namespaces, workers and routes have."""
     return uuid.uuid4().hex
 
 
-def uuid_id() -> str:
-    """A UUID, as versions and deployments have."""
+def new_uuid() -> str:
+    """With dashes, as versions and deployments have."""
     return str(uuid.uuid4())
+
+
+def new_token() -> str:
+    """A random API token of 40 characters."""
+    return "".join(secrets.choice(_TOKEN_SIGNS) for _ in range(TOKEN_LENGTH))
+
+
+class Account:
+    """Credentials, clock and collections. ``url`` is where deployed Workers answer; the server sets it."""
+
+    def __init__(self, database: Database, token: str | None = None) -> None:
+        self.database = database
+        self.clock = Clock()
+        self.url = ""
+        self.settings = Collection(database, "setting")
+        self.namespaces = Collection(database, "namespace")
+        self.workers = Collection(database, "worker")
+        self.versions = Collection(database, "version")
+        self.modules = Collection(database, "modules")
+        self.deployments = Collection(database, "deployment")
+        self.objects = Collection(database, "object_namespace")
+        self.routes = Collection(database, "route")
+        self.domains = Collection(database, "domain")
+        self.records = Collection(database, "dns_record")
+        self.token = token or self._kept("token", new_token())
+        self.api_key = self._kept("api_key", secrets.token_hex(KEY_LENGTH)[:KEY_LENGTH])
+        self._keep_credentials()
+
+    @property
+    def subdomain(self) -> str:
+        """The account's part of ``<worker>.<subdomain>.workers.dev``."""
+        return self._kept("subdomain", ACCOUNT_SUBDOMAIN)
+
+    @subdomain.setter
+    def subdomain(self, value: str) -> None:
+        self.settings.put("subdomain", {"value": value})
+
+    def reset(self) -> None:
+        """Forget everything but the credentials."""
+        self.database.clear()
+        self.clock.reset()
+        self._keep_credentials()
+
+    def _kept(self, name: str, default: str) -> str:
+        kept = self.settings.get(name)
+        return str(kept["value"]) if kept else default
+
+    def _keep_credentials(self) -> None:
+        self.settings.put("token", {"value": self.token})
+        self.settings.put("api_key", {"value": self.api_key})

@@ -1,80 +1,132 @@
-"""What tests and people may do to the local cloud besides Cloudflare's API: look, disturb, reset."""
+"""``/control``: what tests may do to the cloud that no API offers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from werkzeug import Request, Response
 
-from edgewright.localcloud.envelope import ApiFault, as_json
-from edgewright.localcloud.router import Fault, authenticate
+from edgewright.localcloud.account import Account
+from edgewright.localcloud.auth import check_credentials
+from edgewright.localcloud.dataplane.kv import KvService
+from edgewright.localcloud.envelope import JSON, EnvelopeError
+from edgewright.localcloud.errors import ControlError, bad_control
+from edgewright.localcloud.faults import Fault, Faults
+from edgewright.localcloud.models.scripted import ScriptedModels
+from edgewright.localcloud.recorder import Recorder
+from edgewright.localcloud.runtime.supervisor import Runtime
+from edgewright.localcloud.services.workers.live import live_plan
 
-if TYPE_CHECKING:
-    from edgewright.localcloud.server import LocalCloud
-
-PREFIX = "/control/"
-_MODES = ("ok", "fail", "slow")
+_SLOW_MS = 200.0  # latency of a slow KV unless said otherwise
+_LONGEST_MS = 600_000.0
 
 
 class Control:
-    """Answers below ``/control``, with the same token as the API."""
+    """The parts of the cloud that a test may touch, and the calls that touch them."""
 
-    def __init__(self, cloud: LocalCloud) -> None:
-        self._cloud = cloud
-        self._actions: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
-            ("POST", "reset"): lambda _: cloud.reset(),
-            ("GET", "state"): lambda _: self._state(),
-            ("GET", "model-calls"): lambda _: cloud.dataplane.calls,
-            ("DELETE", "model-calls"): lambda _: cloud.dataplane.calls.clear(),
-            ("GET", "requests"): lambda _: cloud.router.log,
-            ("DELETE", "requests"): lambda _: cloud.router.log.clear(),
-            ("POST", "faults"): lambda body: cloud.router.faults.append(Fault(**body)),
-            ("DELETE", "faults"): lambda _: cloud.router.faults.clear(),
-            ("POST", "clock"): self._clock,
-            ("POST", "kv"): self._kv,
-            ("POST", "pace"): self._pace,
+    def __init__(self, account: Account, runtime: Runtime, models: ScriptedModels, kv: KvService) -> None:
+        self._account = account
+        self._kv = kv
+        self.runtime = runtime
+        self.models = models
+        self.recorder = Recorder()
+        self.faults = Faults()
+        self._calls: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
+            ("POST", "/reset"): self._reset,
+            ("GET", "/model-calls"): lambda _body: self.models.calls.entries(),
+            ("DELETE", "/model-calls"): lambda _body: self.models.calls.clear(),
+            ("GET", "/requests"): lambda _body: self.recorder.entries(),
+            ("DELETE", "/requests"): lambda _body: self.recorder.clear(),
+            ("POST", "/faults"): lambda body: self.faults.add(Fault.parse(body)),
+            ("DELETE", "/faults"): lambda _body: self.faults.clear(),
+            ("POST", "/clock"): self._advance,
+            ("POST", "/kv"): self._set_kv,
+            ("POST", "/pace"): self._set_pace,
+            ("GET", "/state"): lambda _body: self._state(),
         }
 
-    def handle(self, raw: Request) -> Response:
-        """Answer one call."""
+    def answer(self, request: Request, path: str) -> Response:
+        """JSON: the result, or ``{"error"}`` with 400, 401 or 404."""
         try:
-            authenticate(self._cloud.token, raw.headers)
-            action = self._actions.get((raw.method, raw.path.removeprefix(PREFIX)))
-            if action is None:
-                known = ", ".join(f"{method} {name}" for method, name in self._actions)
-                return as_json({"error": f"there is no {raw.method} {raw.path}; there are {known}"}, 404)
-            return as_json(action(json.loads(raw.get_data() or b"{}")), 200)
-        except ApiFault as fault:
-            return fault.response()
-        except (ValueError, TypeError, KeyError) as error:
-            return as_json({"error": f"{type(error).__name__}: {error}"}, 400)
+            check_credentials(request, self._account)
+        except EnvelopeError as failure:
+            return _json({"error": str(failure)}, 401)
+        call = self._calls.get((request.method, path))
+        if call is None:
+            known = ", ".join(sorted(f"{method} {name}" for method, name in self._calls))
+            return _json({"error": f"no control call {request.method} {path}; there are {known}"}, 404)
+        try:
+            return _json(call(_body_of(request)), 200)
+        except ControlError as failure:
+            return _json({"error": str(failure)}, 400)
+
+    def _reset(self, _body: dict[str, Any]) -> None:
+        """Everything as at the start, but credentials and ports."""
+        namespaces = [doc["id"] for doc in self._account.objects.all()]
+        self._account.reset()
+        self.models.reset()
+        self.recorder.clear()
+        self.faults.clear()
+        self._kv.mode, self._kv.latency = "ok", 0.0
+        self.runtime.apply(live_plan(self._account))
+        self.runtime.forget(namespaces)
+
+    def _advance(self, body: dict[str, Any]) -> dict[str, float]:
+        self._account.clock.advance(_number(body, "advance_seconds", 0, float("inf")))
+        return {"now": self._account.clock.now()}
+
+    def _set_kv(self, body: dict[str, Any]) -> None:
+        mode = body.get("mode")
+        if mode not in ("ok", "fail", "slow"):
+            raise bad_control("mode", mode, "use ok, fail or slow")
+        latency = _number({"latency_ms": _SLOW_MS, **body}, "latency_ms", 0, _LONGEST_MS)
+        self._kv.mode, self._kv.latency = mode, latency / 1000
+
+    def _set_pace(self, body: dict[str, Any]) -> dict[str, float]:
+        given = {name: _number(body, name, 0, _LONGEST_MS) for name in ("first_token_ms", "token_ms") if name in body}
+        self.models.pace = replace(self.models.pace, **given)
+        return {"first_token_ms": self.models.pace.first_token_ms, "token_ms": self.models.pace.token_ms}
 
     def _state(self) -> dict[str, Any]:
-        account = self._cloud.account
+        account = self._account
+        live = live_plan(account)
+        entries = account.database.rows("select namespace, count(*) from kv group by namespace")
         return {
-            "kv_namespaces": list(account["namespaces"].values()),
-            "workers": [worker["name"] for worker in account["workers"].values()],
-            "versions": list(account["versions"]),
-            "deployments": list(account["deployments"].values()),
-            "routes": list(account["routes"].values()),
-            "domains": list(account["domains"].values()),
-            "unrouted": self._cloud.router.unrouted,
-            "points": len(self._cloud.dataplane.points),
+            "now": account.clock.now(),
+            "workers": live.table["workers"],
+            "domains": live.table["domains"],
+            "routes": live.table["routes"],
+            "versions": len(account.versions.all()),
+            "namespaces": {doc["id"]: doc["title"] for doc in account.namespaces.all()},
+            "kv_entries": dict(entries),
+            "data_points": account.database.rows("select count(*) from points")[0][0],
+            "faults": self.faults.count(),
+            "kv_mode": self._kv.mode,
+            "not_implemented": dict(self.recorder.not_found),
+            "workerd": {"pid": self.runtime.pid, "revivals": self.runtime.revivals},
         }
 
-    def _clock(self, body: dict[str, Any]) -> dict[str, float]:
-        self._cloud.account.clock_offset += float(body["advance_seconds"])
-        return {"now": self._cloud.account.now()}
 
-    def _kv(self, body: dict[str, Any]) -> dict[str, Any]:
-        if body["mode"] not in _MODES:
-            raise ValueError(f"mode is one of {', '.join(_MODES)}")
-        self._cloud.dataplane.kv_mode = {"mode": body["mode"], "latency_ms": float(body.get("latency_ms", 0))}
-        return self._cloud.dataplane.kv_mode
+def _body_of(request: Request) -> dict[str, Any]:
+    data = request.get_data()
+    try:
+        body = json.loads(data) if data else {}
+    except ValueError:
+        raise bad_control("body", data.decode(errors="replace")[:100], "send a JSON object") from None
+    if not isinstance(body, dict):
+        raise bad_control("body", body, "send a JSON object")
+    return body
 
-    def _pace(self, body: dict[str, Any]) -> dict[str, float]:
-        pace = self._cloud.dataplane.pace
-        pace.update({name: float(value) for name, value in body.items() if name in pace})
-        return pace
+
+def _number(body: dict[str, Any], name: str, least: float, most: float) -> float:
+    value = body.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise bad_control(name, value, f"give a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def _json(result: Any, status: int) -> Response:
+    return Response(json.dumps(result), status, content_type=JSON)

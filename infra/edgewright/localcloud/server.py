@@ -1,47 +1,43 @@
-"""``LocalCloud``: the fake API, the account behind it, and workerd running what is deployed."""
+"""``LocalCloud``: the whole thing as one context manager."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
+import atexit
+import fcntl
 import os
 import re
-import secrets
 import shutil
 import socket
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-
-from pytest_httpserver import HTTPServer
+from types import TracebackType
 
 from edgewright.errors import LocalCloudError
 from edgewright.localcloud.account import ACCOUNT_ID, ZONE_ID, ZONE_NAME, Account
 from edgewright.localcloud.control import Control
-from edgewright.localcloud.router import PREFIX, Router
-from edgewright.localcloud.runtime.dataplane import DataPlane
+from edgewright.localcloud.control_plane import API_PREFIX, CONTROL_PREFIX, ControlPlane
+from edgewright.localcloud.dataplane.server import DataPlane
+from edgewright.localcloud.loop import LoopThread
+from edgewright.localcloud.models.scripted import ScriptedModels
 from edgewright.localcloud.runtime.front import Front
-from edgewright.localcloud.runtime.workerd import Runtime
-from edgewright.localcloud.services.ai.urls import ROUTES as AI
-from edgewright.localcloud.services.identity.urls import ROUTES as IDENTITY
-from edgewright.localcloud.services.kv.models import KvStore
-from edgewright.localcloud.services.kv.urls import ROUTES as KV
-from edgewright.localcloud.services.routes.urls import ROUTES as ROUTING
-from edgewright.localcloud.services.workers.urls import ROUTES as WORKERS
+from edgewright.localcloud.runtime.supervisor import Runtime
+from edgewright.localcloud.services.workers.live import live_plan
+from edgewright.localcloud.storage import Database
 
-HOST = "127.0.0.1"
+_BACKLOG = 1024  # connections that wait while workerd is swapped
+_TOKEN = re.compile(r"[0-9A-Za-z_-]{40,80}")  # the provider's rule (cloudflare-api facts 2)
 
 
 class LocalCloud:
-    """One account on this machine, as a context manager.
+    """Cloudflare's API on one port, deployed Workers on another, both on 127.0.0.1.
 
-    Args:
-        state_dir: keeps KV values, Workers, versions and the token between runs; None forgets them.
-        api_port: port of the API, 0 for a free one.
-        port: port where deployed Workers answer, 0 for a free one.
-        token: the API token, 40 to 80 of ``[0-9A-Za-z_-]``; None takes the kept one or makes one.
+    With ``state_dir`` the account (versions, KV, Durable Objects, token) is kept between runs. Port 0 is a free one.
+    ``log_path`` is the file with what the Workers print. Before ``with``, only ``account_id``, ``zone_id`` and
+    ``zone_name`` are there.
 
     Raises:
-        LocalCloudError: on entry: a port is taken, or workerd is not installed.
+        LocalCloudError: on entering: a port is taken, the state folder is in use, workerd is missing or does not start.
     """
 
     account_id = ACCOUNT_ID
@@ -51,100 +47,92 @@ class LocalCloud:
     def __init__(
         self, state_dir: Path | None = None, api_port: int = 0, port: int = 0, token: str | None = None
     ) -> None:
-        self._kept = state_dir
-        self._ports = (api_port, port)
-        self._given_token = token
-        self._exit = contextlib.ExitStack()
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise LocalCloudError(
+                "token: the given one is not 40 to 80 letters, digits, '-' and '_'.",
+                fix="leave it out, and a token is made",
+            )
+        self._state_dir = state_dir
+        self._ports = {"--api-port": api_port, "--port": port}
+        self._token = token
+        self._stack = ExitStack()
+        self.token = ""
+        self.api_url = ""
+        self.control_url = ""
+        self.url = ""
+        self.log_path: Path | None = None
 
     def __enter__(self) -> LocalCloud:
-        try:
-            self._start()
-        except BaseException:
-            self._exit.close()
-            raise
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        atexit.register(self.close)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._exit.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
-    @property
-    def control_url(self) -> str:
-        """Where `control` answers."""
-        return f"http://{HOST}:{self._api.port}/control"
+    def close(self) -> None:
+        """End every process and thread, free the ports. A second time does nothing."""
+        atexit.unregister(self.close)
+        self._stack.close()
 
-    def reset(self) -> None:
-        """Back to an empty account; ports and token stay."""
-        with self.account.lock:
-            self.account.reset()
-            self.kv.clear()
-        self.dataplane.calls.clear()
-        self.dataplane.points.clear()
-        self.router.faults.clear()
-        self.router.log.clear()
-        self.runtime.apply()
+    def _start(self, stack: ExitStack) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="edgewright-"))  # short: a unix socket's path has at most 107 bytes
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        state = self._locked_state(stack) if self._state_dir else None
+        database = Database(state / "account.sqlite" if state else None)
+        stack.callback(database.close)
+        account = Account(database, self._token)
+        api = stack.enter_context(_listen(self._ports["--api-port"], "--api-port"))
+        workers = stack.enter_context(_listen(self._ports["--port"], "--port"))
+        account.url = f"http://127.0.0.1:{workers.getsockname()[1]}"
+        models = ScriptedModels(account.clock)
+        thread = LoopThread()
+        stack.callback(thread.close)
+        data_plane = DataPlane(thread, account, models, folder / "data.sock")
+        stack.callback(data_plane.close)
+        front = Front(thread, workers)
+        stack.callback(front.close)
+        runtime = Runtime(folder, (state or folder) / "objects", folder / "data.sock", front)
+        stack.callback(runtime.close)
+        runtime.apply(live_plan(account))
+        plane = ControlPlane(account, Control(account, runtime, models, data_plane.kv))
+        plane.serve(api)
+        stack.callback(plane.stop)
+        self.log_path = runtime.log.path
+        self.token = account.token
+        self.url = account.url
+        self.api_url = f"http://127.0.0.1:{plane.port}{API_PREFIX}"
+        self.control_url = f"http://127.0.0.1:{plane.port}{CONTROL_PREFIX}"
 
-    def _start(self) -> None:
-        # A unix socket's path has to be short, so what runs lives in a temporary folder of its own.
-        folder = Path(tempfile.mkdtemp(prefix="edgewright-"))
-        self._exit.callback(shutil.rmtree, folder, ignore_errors=True)
-        if self._kept is not None:
-            self._kept.mkdir(parents=True, exist_ok=True)
-        self.token = self._given_token or _token(self._kept)
-        self.account = Account.load(self._kept / "account.json" if self._kept else None)
-        self.kv = KvStore(self._kept / "kv.sqlite" if self._kept else None, self.account.now)
-        self._exit.callback(self.kv.close)
-        api_port, port = self._ports
-        listener = _listen(port, "--port")
-        self._exit.callback(listener.close)
-        self.url = f"http://{HOST}:{listener.getsockname()[1]}"
-        self.dataplane = DataPlane(self, folder / "data.sock")
-        self.dataplane.start()
-        self._exit.callback(self.dataplane.stop)
-        inner = socket.socket(socket.AF_UNIX)
-        self._exit.callback(inner.close)
-        inner.bind(str(folder / "workerd.sock"))
-        inner.listen(1024)
-        self.runtime = Runtime(self, self._kept / "runtime" if self._kept else folder / "runtime", inner)
-        self._exit.callback(self.runtime.stop)
-        front = Front(self.dataplane.loop, listener, folder / "workerd.sock")
-        front.start()
-        self._exit.callback(front.stop)
-        self.router = Router(self, [*IDENTITY, *KV, *WORKERS, *ROUTING, *AI])
-        self._serve_api(api_port)
-        self.runtime.apply()
-
-    def _serve_api(self, port: int) -> None:
-        _listen(port, "--api-port").close()
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._api = HTTPServer(host=HOST, port=port, threaded=True)
-        control = Control(self)
-        # Matched by hand on the undecoded path; a server that answers 500 to what it does not know would make the
-        # real provider retry for minutes.
-        self._api.expect_request(re.compile(".*", re.DOTALL)).respond_with_handler(
-            lambda raw: control.handle(raw) if raw.path.startswith("/control/") else self.router.handle(raw)
-        )
-        self._api.start()
-        self._exit.callback(self._api.stop)
-        self.api_url = f"http://{HOST}:{self._api.port}{PREFIX}"
+    def _locked_state(self, stack: ExitStack) -> Path:
+        """The state folder, ours alone: two workerds on one disk would spoil the objects."""
+        assert self._state_dir is not None
+        self._state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(self._state_dir / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        stack.callback(os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LocalCloudError(
+                f"the state folder {self._state_dir} is used by another local cloud.",
+                fix="end that one, or choose another folder with --state",
+            ) from None
+        return self._state_dir.resolve()
 
 
 def _listen(port: int, flag: str) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((HOST, port), backlog=1024)
+        listening.bind(("127.0.0.1", port))
+        listening.listen(_BACKLOG)
     except OSError as error:
+        listening.close()
         raise LocalCloudError(
-            f"port {port} on {HOST} cannot be used: {error.strerror}.", fix=f"choose another with {flag}"
+            f"port {port} on 127.0.0.1 cannot be used: {error.strerror}.", fix=f"choose another with {flag}"
         ) from None
-
-
-def _token(folder: Path | None) -> str:
-    """The kept token, or a new one of 40 characters (the provider refuses shorter ones)."""
-    path = folder / "token" if folder else None
-    if path is not None and path.exists():
-        return path.read_text().strip()
-    made = secrets.token_hex(20)
-    if path is not None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(made)
-    return made
+    return listening

@@ -1,1 +1,0 @@
-"""workerd, run as the account says: its configuration, its process, and what it calls."""

@@ -1,161 +1,126 @@
-"""What is deployed -> a workerd configuration: Cap'n Proto text, with every value in a file of its own.
-
-Nothing is escaped by hand: code and texts are embedded, secrets come from the environment and stay off the disk.
-"""
+"""workerd's configuration for a plan, in Cap'n Proto's text form (local-cloud facts 2)."""
 
 from __future__ import annotations
 
-import base64
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from edgewright.localcloud.account import ACCOUNT_SUBDOMAIN
-from edgewright.localcloud.envelope import ApiFault
-from edgewright.localcloud.services.workers.models import live_deployment
+from edgewright.localcloud.runtime.bindings import Context, Files, quote, render
+from edgewright.localcloud.runtime.plan import Plan, Script
 
-if TYPE_CHECKING:
-    from edgewright.localcloud.server import LocalCloud
-
-_ROUTER = Path(__file__).with_name("router.js")
+ROUTER_DATE = "2026-06-01"
 
 
-@dataclass
-class Config:
-    """A configuration being put together in ``folder``; ``environment`` holds the secrets for the process."""
+@dataclass(frozen=True)
+class Built:
+    """A written configuration: its file, the environment with its secrets, whether it needs ``--experimental``."""
+
+    path: Path
+    environment: dict[str, str]
+    experimental: bool
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are: the folder for generated files, the data plane's socket, the folder of Durable Objects.
+
+    ``disk`` None keeps objects in memory, for a configuration that is only validated.
+    """
 
     folder: Path
     socket: Path
-    services: list[str] = field(default_factory=list)
-    environment: dict[str, str] = field(default_factory=dict)
-    _outside: dict[str, str] = field(default_factory=dict)
-
-    def embed(self, name: str, content: bytes) -> str:
-        """Write a file and return the expression that embeds it."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return f"embed {json.dumps(name)}"
-
-    def outside(self, name: str, header: str, value: str) -> str:
-        """A service answered by the data plane, told apart by an injected header."""
-        inject = f"injectRequestHeaders = [(name = {json.dumps(header)}, value = {json.dumps(value)})]"
-        address = json.dumps(f"unix:{self.socket}")
-        self._outside[name] = f"(name = {json.dumps(name)}, external = (address = {address}, http = ({inject})))"
-        return name
-
-    def version(self, cloud: LocalCloud, worker: dict[str, Any], version: dict[str, Any]) -> str:
-        """Add a version as a service and return the service's name."""
-        name = f"{worker['name']}/{version['id']}"
-        place = f"versions/{version['id']}"
-        main = version["main_module"]
-        modules = [
-            self._module(place, module) for module in sorted(version["modules"], key=lambda m: m["name"] != main)
-        ]
-        bindings = [self._binding(cloud, worker, place, binding) for binding in version["bindings"]]
-        parts = [
-            f"modules = [{', '.join(modules)}]",
-            f"compatibilityDate = {json.dumps(version['compatibility_date'])}",
-            f"bindings = [{', '.join(bindings)}]",
-        ]
-        if version.get("compatibility_flags"):
-            parts.append(f"compatibilityFlags = {json.dumps(version['compatibility_flags'])}")
-        objects = [o for o in cloud.account["objects"].values() if o["script"] == worker["name"]]
-        if objects:
-            declared = [_object_class(namespace) for namespace in objects]
-            parts += [
-                f"durableObjectNamespaces = [{', '.join(declared)}]",
-                'durableObjectStorage = (localDisk = "objects")',
-            ]
-        self.services.append(f"(name = {json.dumps(name)}, worker = ({', '.join(parts)}))")
-        return name
-
-    def _module(self, place: str, module: dict[str, Any]) -> str:
-        content = self.embed(f"{place}/modules/{module['name']}", base64.b64decode(module["content_base64"]))
-        kinds = {
-            "application/javascript+module": "esModule",
-            "text/plain": "text",
-            "application/json": "json",
-            "application/wasm": "wasm",
-        }
-        kind = kinds.get(module.get("content_type", "").split(";")[0], "esModule")
-        return f"(name = {json.dumps(module['name'])}, {kind} = {content})"
-
-    def _binding(self, cloud: LocalCloud, worker: dict[str, Any], place: str, binding: dict[str, Any]) -> str:
-        name, kind = binding["name"], binding["type"]
-        if kind == "kv_namespace":
-            identifier = binding["namespace_id"]
-            value = f"kvNamespace = {json.dumps(self.outside(f'kv-{identifier}', 'x-kv', identifier))}"
-        elif kind == "plain_text":
-            value = f"text = {self.embed(f'{place}/values/{name}', binding['text'].encode())}"
-        elif kind == "json":
-            value = f"json = {self.embed(f'{place}/values/{name}', json.dumps(binding['json']).encode())}"
-        elif kind == "secret_text":
-            variable = f"SECRET_{len(self.environment)}"
-            self.environment[variable] = binding["text"]
-            value = f"fromEnvironment = {json.dumps(variable)}"
-        elif kind == "ai":
-            fetcher = f'(name = "fetcher", service = {json.dumps(self.outside("ai", "x-svc", "ai"))})'
-            value = f'wrapped = (moduleName = "cloudflare-internal:ai-api", innerBindings = [{fetcher}])'
-        elif kind == "analytics_engine":
-            value = f"analyticsEngine = {json.dumps(self.outside(binding['dataset'], 'x-svc', 'ae'))}"
-        elif kind == "durable_object_namespace":
-            value = f"durableObjectNamespace = {json.dumps(binding['class_name'])}"
-        else:
-            raise ApiFault("workers", 10021, f"The local cloud does not run bindings of type {kind} ({name}).")
-        del cloud, worker
-        return f"(name = {json.dumps(name)}, {value})"
-
-    def write(self, sockets: str) -> Path:
-        """Write the configuration with these sockets; its path."""
-        network = '(name = "internet", network = (allow = ["local"]))'
-        objects = json.dumps(str(self.folder.parent / "objects"))
-        disk = f'(name = "objects", disk = (path = {objects}, writable = true, allowDotfiles = true))'
-        services = ", ".join([*self.services, *self._outside.values(), network, disk])
-        path = self.folder / "config.capnp"
-        path.write_text(
-            'using Workerd = import "/workerd/workerd.capnp";\n'
-            f"const config :Workerd.Config = (services = [{services}], sockets = [{sockets}]);\n"
-        )
-        return path
+    disk: Path | None
 
 
-def _object_class(namespace: dict[str, Any]) -> str:
-    sql = "true" if namespace["use_sqlite"] else "false"
-    name, key = json.dumps(namespace["class"]), json.dumps(namespace["id"])
-    return f"(className = {name}, uniqueKey = {key}, enableSql = {sql})"
-
-
-def deployed(cloud: LocalCloud, config: Config) -> Path:
-    """The configuration of everything that is deployed, with the router in front."""
-    plan: dict[str, Any] = {"scripts": {}, "hosts": {}, "routes": []}
-    bindings: list[str] = []
-    for worker in cloud.account["workers"].values():
-        live = live_deployment(cloud, worker)
-        if live is None:
-            continue
-        versions = []
-        for split in live["versions"]:
-            service = config.version(cloud, worker, cloud.account["versions"][split["version_id"]])
-            binding = f"V{len(bindings)}"
-            bindings.append(f"(name = {json.dumps(binding)}, service = {json.dumps(service)})")
-            versions.append({"id": split["version_id"], "percentage": split["percentage"], "binding": binding})
-        plan["scripts"][worker["name"]] = {"versions": versions}
-        if worker["subdomain"].get("enabled"):
-            plan["hosts"][f"{worker['name']}.{ACCOUNT_SUBDOMAIN}.workers.dev"] = worker["name"]
-    for domain in cloud.account["domains"].values():
-        plan["hosts"][domain["hostname"]] = domain["service"]
-    for route in sorted(cloud.account["routes"].values(), key=lambda route: -len(route["pattern"])):
-        if route.get("script"):
-            pattern = route["pattern"].removeprefix("https://").removeprefix("http://")
-            plan["routes"].append({"pattern": pattern, "script": route["script"]})
-    planned = config.embed("plan.json", json.dumps(plan).encode())
-    router = config.embed("router.js", _ROUTER.read_bytes())
-    bindings.append(f'(name = "PLAN", json = {planned})')
-    config.services.append(
-        f'(name = "router", worker = (modules = [(name = "router.js", esModule = {router})],'
-        f' compatibilityDate = "2026-11-01", compatibilityFlags = ["enable_request_signal"],'
-        f" bindings = [{', '.join(bindings)}]))"
+def build(plan: Plan, places: Places, *, listen: bool) -> Built:
+    """Write the configuration; without ``listen`` workerd loads every Worker and exits."""
+    places.folder.mkdir(parents=True)
+    context = Context(Files(places.folder), _primary(plan), _homes(plan))
+    services = [_worker(script, context, places) for script in plan.scripts]
+    services.append(_router(plan, context))
+    services += _outside(context, places)
+    sockets = '(name = "http", http = (), service = "router")' if listen else ""
+    text = (
+        'using Workerd = import "/workerd/workerd.capnp";\n'
+        f"const config :Workerd.Config = (\n services = [\n{_lines(services)}],\n"
+        f" sockets = [{sockets}],\n extensions = [{_extension(context)}]);\n"
     )
-    return config.write('(name = "http", http = (), service = "router")')
+    path = places.folder / "config.capnp"
+    path.write_text(text)
+    return Built(path, context.secrets, bool(context.datasets))
+
+
+def _worker(script: Script, context: Context, places: Places) -> str:
+    modules = [
+        f"(name = {quote(module.name)}, {module.kind} = {context.files.embed(module.data)})"
+        for module in script.modules
+    ]
+    bindings = [render(script, binding, context) for binding in script.bindings]
+    fields = [
+        f"modules = [\n{_lines(modules)}]",
+        f"compatibilityDate = {quote(script.compatibility_date)}",
+        f"compatibilityFlags = [{', '.join(quote(flag) for flag in script.compatibility_flags)}]",
+        f"bindings = [\n{_lines(bindings)}]",
+        'globalOutbound = "internet"',
+    ]
+    if script.objects:
+        classes = [
+            f"(className = {quote(name)}, uniqueKey = {quote(key)}, enableSql = true)"
+            for name, key in sorted(script.objects.items())
+        ]
+        fields.append(f"durableObjectNamespaces = [\n{_lines(classes)}]")
+        storage = "inMemory = void" if places.disk is None else 'localDisk = "disk"'
+        fields.append(f"durableObjectStorage = ({storage})")
+    return f"(name = {quote(script.service)}, worker = ({', '.join(fields)}))"
+
+
+def _router(plan: Plan, context: Context) -> str:
+    source = (files("edgewright.localcloud.runtime") / "router.js").read_bytes()
+    table = context.files.embed(json.dumps(plan.table).encode())
+    bindings = ['(name = "TABLE", json = ' + table + ")"]
+    bindings += [f"(name = {quote(script.version_id)}, service = {quote(script.service)})" for script in plan.scripts]
+    return (
+        f'(name = "router", worker = (modules = [(name = "router.js", esModule = {context.files.embed(source)})], '
+        f'compatibilityDate = "{ROUTER_DATE}", bindings = [\n{_lines(bindings)}]))'
+    )
+
+
+def _outside(context: Context, places: Places) -> list[str]:
+    services = [
+        '(name = "internet", network = (allow = ["local"]))',
+        '(name = "nowhere", network = (allow = []))',
+        _external("ai", "x-local-service", "ai", places),
+    ]
+    services += [_external(f"kv:{name}", "x-local-kv", name, places) for name in sorted(context.namespaces)]
+    services += [_external(name, "x-local-service", "analytics", places) for name in sorted(context.datasets)]
+    if places.disk is not None:
+        services.append(f'(name = "disk", disk = (path = {quote(str(places.disk))}, writable = true))')
+    return services
+
+
+def _external(name: str, header: str, value: str, places: Places) -> str:
+    injected = f"injectRequestHeaders = [(name = {quote(header)}, value = {quote(value)})]"
+    return f"(name = {quote(name)}, external = (address = {quote(f'unix:{places.socket}')}, http = ({injected})))"
+
+
+def _extension(context: Context) -> str:
+    source = (files("edgewright.localcloud.runtime") / "rate_limit.js").read_bytes()
+    return f'(modules = [(name = "edgewright:rate-limit", internal = true, esModule = {context.files.embed(source)})])'
+
+
+def _primary(plan: Plan) -> dict[str, str]:
+    """The version with the largest share stands for its Worker where another binds it."""
+    chosen = {}
+    for name, versions in plan.table["workers"].items():
+        chosen[name] = f"version:{max(versions, key=lambda version: float(version['percentage']))['id']}"
+    return chosen
+
+
+def _homes(plan: Plan) -> dict[tuple[str, str], str]:
+    return {(script.worker, name): script.service for script in plan.scripts for name in script.objects}
+
+
+def _lines(items: list[str]) -> str:
+    return ",\n".join(f"  {item}" for item in items)

@@ -1,100 +1,56 @@
-"""Workers AI over the API: the scripted models of the data plane, wrapped as Cloudflare wraps them."""
+"""Answers of the scripted models over the API (copilotedge facts 7.1 and 7.2)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
-import httpx
 from werkzeug import Response
 
-from edgewright.localcloud.envelope import ApiFault, failure, page_of, success
-from edgewright.localcloud.router import ApiRequest
-from edgewright.localcloud.services.ai.models import CATALOGUE, EMBEDDINGS
+from edgewright.localcloud.envelope import EnvelopeError, ok, paged
+from edgewright.localcloud.models.catalogue import MODELS, listed
+from edgewright.localcloud.models.script import Path
+from edgewright.localcloud.router import Call
+from edgewright.localcloud.services.ai.models import Played
 
 
-def search(request: ApiRequest) -> Response:
-    """The catalogue, by a part of the name if asked."""
-    task = {"id": "c329a1f9-323d-4e91-b2aa-582dd4188d34", "name": "Text Generation", "description": ""}
-    listed = [
-        {
-            "id": f"{index:032x}",
-            "name": name,
-            "description": "scripted",
-            "task": task,
-            "tags": [],
-            "properties": [],
-            "source": 1,
-        }
-        for index, name in enumerate(CATALOGUE)
-        if request.query.get("search", "") in name
+def search(call: Call) -> Response:
+    """The catalogue, by ``search`` in the name, ``author`` and ``task``."""
+    query = call.query
+    found = [
+        listed(model)
+        for model in MODELS.values()
+        if query.get("search", "") in model.name and query.get("author", "") in model.name
     ]
-    return page_of(listed, request.query)
+    return paged([item for item in found if query.get("task", item["task"]["name"]) == item["task"]["name"]], query)
 
 
-def run(request: ApiRequest) -> Response:
-    """Run a model; the answer is in the envelope, a stream is not."""
-    model = request.params["model"]
-    inputs = request.json()
-    if model in EMBEDDINGS:
-        return success(_embedded(model, inputs.get("text")))
-    return _ask(request, model, inputs, wrap=True)
+def run(call: Call) -> Response:
+    """``ai/run/<model>``: in the envelope, or as events."""
+    return _answer(call, call.params["model"], "run")
 
 
-def chat(request: ApiRequest) -> Response:
+def chat(call: Call) -> Response:
     """OpenAI's chat completions, without the envelope."""
-    inputs = request.json()
-    return _ask(request, str(inputs.get("model")), inputs, wrap=False)
+    return _answer(call, str(call.object().get("model")), "chat")
 
 
-def embeddings(request: ApiRequest) -> Response:
+def embeddings(call: Call) -> Response:
     """OpenAI's embeddings, without the envelope."""
-    inputs = request.json()
-    model = inputs.get("model")
-    if model not in EMBEDDINGS:
-        raise ApiFault("ai", 5007, model)
-    data = [
-        {"object": "embedding", "index": i, "embedding": v}
-        for i, v in enumerate(_embedded(model, inputs.get("input"))["data"])
-    ]
-    body = {
-        "object": "list",
-        "model": model,
-        "data": data,
-        "usage": {"prompt_tokens": len(data), "total_tokens": len(data)},
-    }
-    return Response(json.dumps(body), 200, content_type="application/json")
+    return _answer(call, str(call.object().get("model")), "embeddings")
 
 
-def _embedded(model: str, text: Any) -> dict[str, Any]:
-    texts = [text] if isinstance(text, str) else text
-    if not isinstance(texts, list) or not texts:
-        raise ApiFault("ai", 5004, "text is missing")
-    size = EMBEDDINGS[model]
-    data = [[((hash(word) + place) % 97) / 97 for place in range(size)] for word in map(len, texts)]
-    return {"shape": [len(texts), size], "data": data}
-
-
-def _ask(request: ApiRequest, model: str, inputs: dict[str, Any], *, wrap: bool) -> Response:
-    """Ask the data plane, which runs the models for Workers too."""
-    client = request.cloud.dataplane.client()
-    headers = {"cf-consn-model-id": model, "x-svc": "ai", **({} if wrap else {"x-shape": "openai"})}
-    asked = client.build_request("POST", "http://data/run", json={"inputs": inputs, "options": {}}, headers=headers)
-    answer = client.send(asked, stream=True)
-    if answer.status_code >= 400:
-        error = json.loads(answer.read())
-        client.close()
-        return failure(answer.status_code, error["internalCode"], error["description"])
-    if "event-stream" in answer.headers["content-type"]:
-        return Response(_relayed(client, answer), 200, content_type="text/event-stream")
-    body = json.loads(answer.read())
-    client.close()
-    return success(body) if wrap else Response(json.dumps(body), 200, content_type="application/json")
-
-
-def _relayed(client: httpx.Client, answer: httpx.Response) -> Iterator[bytes]:
+def _answer(call: Call, model: str, path: Path) -> Response:
+    played = Played(call.models, model, path, call.object())
+    if played.refusal is not None:
+        raise EnvelopeError(
+            "ai", played.refusal.code, headers=played.refusal.headers, model=model, detail=played.detail
+        )
+    if played.script.content_type != "application/json":
+        return Response(played.stream(), content_type=played.script.content_type)
+    data = b"".join(played.stream())
+    if path != "run":
+        return Response(data, content_type=played.script.content_type)
     try:
-        yield from answer.iter_raw()
-    finally:
-        client.close()
+        return ok(json.loads(data))
+    except ValueError:
+        return Response(data, content_type=played.script.content_type)

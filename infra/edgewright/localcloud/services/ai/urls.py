@@ -3,9 +3,11 @@
 from edgewright.localcloud.router import Route
 from edgewright.localcloud.services.ai import handlers
 
-ROUTES: list[Route] = [
-    ("GET", "/accounts/{account}/ai/models/search", handlers.search),
-    ("POST", "/accounts/{account}/ai/run/{model:path}", handlers.run),
-    ("POST", "/accounts/{account}/ai/v1/chat/completions", handlers.chat),
-    ("POST", "/accounts/{account}/ai/v1/embeddings", handlers.embeddings),
-]
+_AI = "/accounts/{account}/ai"
+
+ROUTES = (
+    Route("GET", _AI + "/models/search", handlers.search),
+    Route("POST", _AI + "/v1/chat/completions", handlers.chat, alone=False),
+    Route("POST", _AI + "/v1/embeddings", handlers.embeddings, alone=False),
+    Route("POST", _AI + "/run/{model*}", handlers.run, alone=False),
+)

@@ -1,15 +1,13 @@
-"""Who calls, and what they may see: user, tokens, accounts, zones."""
+"""Tokens, user, accounts, memberships."""
 
 from edgewright.localcloud.router import Route
 from edgewright.localcloud.services.identity import handlers
 
-ROUTES: list[Route] = [
-    ("GET", "/user", handlers.user),
-    ("GET", "/user/tokens/verify", handlers.verify),
-    ("GET", "/accounts/{account}/tokens/verify", handlers.verify),
-    ("GET", "/memberships", handlers.memberships),
-    ("GET", "/accounts", handlers.accounts),
-    ("GET", "/accounts/{account}", handlers.account),
-    ("GET", "/zones", handlers.zones),
-    ("GET", "/zones/{zone}", handlers.zone),
-]
+ROUTES = (
+    Route("GET", "/user/tokens/verify", handlers.verify_token),
+    Route("GET", "/accounts/{account}/tokens/verify", handlers.verify_token),
+    Route("GET", "/user", handlers.user),
+    Route("GET", "/memberships", handlers.memberships),
+    Route("GET", "/accounts", handlers.accounts),
+    Route("GET", "/accounts/{account}", handlers.account),
+)

@@ -1,164 +1,146 @@
-"""Workers KV over the API (cloudflare-api facts 4.1, 4.2, 8.1)."""
+"""Answers about KV namespaces and single keys (cloudflare-api facts 4.1, 4.2 and 8.1)."""
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
 from werkzeug import Response
 
-from edgewright.localcloud.account import hex_id
-from edgewright.localcloud.envelope import ApiFault, page_of, success
-from edgewright.localcloud.router import ApiRequest
-from edgewright.localcloud.services.kv.models import Value, expiry
+from edgewright.localcloud.envelope import EnvelopeError, ok, paged
+from edgewright.localcloud.form import read_form
+from edgewright.localcloud.router import Call
+from edgewright.localcloud.services.kv import models
+from edgewright.localcloud.services.kv.models import Entry, KvStore, Lifetime
+from edgewright.localcloud.storage import Doc
 
 
-def _namespace(request: ApiRequest) -> dict[str, Any]:
-    found: dict[str, Any] | None = request.cloud.account["namespaces"].get(request.params["namespace"])
-    if found is None:
-        raise ApiFault("kv", 10013)
-    return found
+def namespaces(call: Call) -> Response:
+    """The namespaces by ``order`` (id or title) and ``direction``."""
+    found = call.account.namespaces.all()
+    order = call.query.get("order")
+    if order in ("id", "title"):
+        found.sort(key=lambda namespace: str(namespace[order]))
+    if call.query.get("direction") == "desc":
+        found.reverse()
+    return paged(found, call.query)
 
 
-def _title(request: ApiRequest, own: str | None = None) -> str:
-    title = request.json().get("title")
-    if not isinstance(title, str) or not title:
-        raise ApiFault("kv", 10019)
-    if any(kept["title"] == title and kept["id"] != own for kept in request.cloud.account["namespaces"].values()):
-        raise ApiFault("kv", 10014)
-    return title
+def create_namespace(call: Call) -> Response:
+    """A new namespace."""
+    return ok(models.create_namespace(call.account, call.object().get("title")))
 
 
-def list_namespaces(request: ApiRequest) -> Response:
-    """All namespaces, a page at a time."""
-    return page_of(list(request.cloud.account["namespaces"].values()), request.query)
-
-
-def create_namespace(request: ApiRequest) -> dict[str, Any]:
-    """A new namespace; titles are unique."""
-    account = request.cloud.account
-    with account.lock:
-        namespace: dict[str, Any] = {"id": hex_id(), "title": _title(request), "supports_url_encoding": True}
-        account["namespaces"][namespace["id"]] = namespace
-        account.save()
-    return namespace
-
-
-def get_namespace(request: ApiRequest) -> dict[str, Any]:
+def namespace(call: Call) -> Response:
     """One namespace."""
-    return _namespace(request)
+    return ok(find_namespace(call))
 
 
-def rename_namespace(request: ApiRequest) -> dict[str, Any]:
-    """Another title."""
-    with request.cloud.account.lock:
-        namespace = _namespace(request)
-        namespace["title"] = _title(request, own=namespace["id"])
-        request.cloud.account.save()
-    return namespace
+def rename_namespace(call: Call) -> Response:
+    """A new title."""
+    return ok(models.rename_namespace(call.account, find_namespace(call), call.object().get("title")))
 
 
-def delete_namespace(request: ApiRequest) -> None:
-    """The namespace and its values."""
-    with request.cloud.account.lock:
-        namespace = _namespace(request)
-        request.cloud.kv.delete(namespace["id"])
-        del request.cloud.account["namespaces"][namespace["id"]]
-        request.cloud.account.save()
+def delete_namespace(call: Call) -> Response:
+    """The namespace and all its keys are gone."""
+    identifier = find_namespace(call)["id"]
+    call.account.namespaces.delete(identifier)
+    KvStore(call.account).drop(identifier)
+    return ok()
 
 
-def list_keys(request: ApiRequest) -> Response:
-    """Names of keys; an empty cursor says that the list is whole."""
-    query = request.query
-    limit = max(10, min(1000, int(query.get("limit") or 1000)))
-    cursor = base64.urlsafe_b64decode(query.get("cursor") or "").decode()
-    keys, following = request.cloud.kv.keys(_namespace(request)["id"], query.get("prefix", ""), limit, cursor)
-    info = {"count": len(keys), "cursor": base64.urlsafe_b64encode(following.encode()).decode()}
-    return success(keys, info)
+def keys(call: Call) -> Response:
+    """A page of keys."""
+    limit = _whole(call.query, "limit") or models.MOST_KEYS
+    if not 10 <= limit <= models.MOST_KEYS:
+        raise EnvelopeError("kv", 10012, operation="list keys", detail=f"limit must be from 10 to 1000, got {limit}")
+    page, cursor = KvStore(call.account).keys(
+        find_namespace(call)["id"], call.query.get("prefix", ""), limit, call.query.get("cursor", "")
+    )
+    return ok([_listed(entry) for entry in page], info={"count": len(page), "cursor": cursor})
 
 
-def _value(request: ApiRequest) -> Value:
-    found = request.cloud.kv.get(_namespace(request)["id"], request.params["key"])
-    if found is None:
-        raise ApiFault("kv", 10009)
-    return found
-
-
-def get_value(request: ApiRequest) -> Response:
-    """The raw value."""
-    found = _value(request)
-    response = Response(found.value, 200, content_type="application/octet-stream")
-    if found.expires is not None:
-        response.headers["expiration"] = str(int(found.expires))
+def value(call: Call) -> Response:
+    """The bytes, and the header ``expiration``."""
+    entry = _entry(call)
+    response = Response(entry.value, content_type="application/octet-stream")
+    if entry.expiration is not None:
+        response.headers["expiration"] = str(entry.expiration)
     return response
 
 
-def get_metadata(request: ApiRequest) -> Any:
-    """The metadata, null if there is none."""
-    found = _value(request)
-    return None if found.metadata is None else json.loads(found.metadata)
+def put_value(call: Call) -> Response:
+    """Write one key: the body as it is, or the parts ``value`` and ``metadata`` of a form."""
+    data, metadata = _written(call)
+    lifetime = Lifetime(_whole(call.query, "expiration"), _whole(call.query, "expiration_ttl"))
+    KvStore(call.account).put(find_namespace(call)["id"], call.params["key"], data, metadata, lifetime)
+    return ok()
 
 
-def put_value(request: ApiRequest) -> None:
-    """Store a value: the raw body, or multipart with `value` and `metadata`."""
-    value, metadata = request.body, None
-    if request.headers.get("Content-Type", "").startswith("multipart/form-data"):
-        form, files = request.raw.form, request.raw.files
-        value = files["value"].read() if "value" in files else form["value"].encode()
-        metadata = form.get("metadata") or None
-    if metadata is not None:
-        json.loads(metadata)
-    at = expiry(request.query.get("expiration"), request.query.get("expiration_ttl"), request.cloud.account.now())
-    request.cloud.kv.put(_namespace(request)["id"], request.params["key"], value, metadata, at)
+def delete_value(call: Call) -> Response:
+    """Gone, whether it was there or not."""
+    KvStore(call.account).delete(find_namespace(call)["id"], call.params["key"])
+    return ok()
 
 
-def delete_value(request: ApiRequest) -> None:
-    """Delete a value; an absent one is no error."""
-    request.cloud.kv.delete(_namespace(request)["id"], request.params["key"])
+def metadata(call: Call) -> Response:
+    """The metadata of a key, null if it has none."""
+    entry = _entry(call)
+    return ok(json.loads(entry.metadata) if entry.metadata else None)
 
 
-def bulk_put(request: ApiRequest) -> dict[str, Any]:
-    """Store up to 10,000 pairs."""
-    namespace, now = _namespace(request)["id"], request.cloud.account.now()
-    pairs = request.json(list)
-    if not pairs or len(pairs) > 10_000:
-        raise ApiFault("kv", 10029)
-    for pair in pairs:
-        value = base64.b64decode(pair["value"]) if pair.get("base64") else str(pair["value"]).encode()
-        metadata = json.dumps(pair["metadata"]) if pair.get("metadata") is not None else None
-        ends = {name: str(pair[name]) if pair.get(name) else None for name in ("expiration", "expiration_ttl")}
-        request.cloud.kv.put(
-            namespace, pair["key"], value, metadata, expiry(ends["expiration"], ends["expiration_ttl"], now)
-        )
-    return {"successful_key_count": len(pairs), "unsuccessful_keys": []}
+def find_namespace(call: Call, operation: str = "get namespace") -> Doc:
+    """The namespace that the path names.
 
-
-def bulk_delete(request: ApiRequest) -> dict[str, Any]:
-    """Delete up to 10,000 keys."""
-    namespace = _namespace(request)["id"]
-    keys = request.json(list)
-    if not keys or len(keys) > 10_000:
-        raise ApiFault("kv", 10029)
-    for key in keys:
-        request.cloud.kv.delete(namespace, key)
-    return {"successful_key_count": len(keys), "unsuccessful_keys": []}
-
-
-def bulk_get(request: ApiRequest) -> dict[str, Any]:
-    """Up to 100 values at once."""
-    namespace, asked = _namespace(request)["id"], request.json()
-    keys = asked.get("keys") or []
-    if not keys or len(keys) > 100:
-        raise ApiFault("kv", 10029)
-    return {"values": {key: shown(request.cloud.kv.get(namespace, key), asked) for key in keys}}
-
-
-def shown(found: Value | None, asked: dict[str, Any]) -> Any:
-    """A value as bulk reads give it: text or JSON, with its metadata if asked."""
+    Raises:
+        EnvelopeError: 10013, there is none.
+    """
+    found = call.account.namespaces.get(call.params["namespace"])
     if found is None:
+        raise EnvelopeError("kv", 10013, operation=operation)
+    return found
+
+
+def _entry(call: Call) -> Entry:
+    entry = KvStore(call.account).get(find_namespace(call)["id"], call.params["key"])
+    if entry is None:
+        raise EnvelopeError("kv", 10009)
+    return entry
+
+
+def _written(call: Call) -> tuple[bytes, str | None]:
+    try:
+        form = read_form(call.request)
+    except ValueError as error:
+        raise EnvelopeError("kv", 10012, operation="put", detail=f"the form is broken ({error})") from None
+    if form is None:
+        return call.request.get_data(), None
+    parts = {part.name: bytes(part.data) for part in form}
+    if "value" not in parts:
+        raise EnvelopeError("kv", 10012, operation="put", detail="the form has no part named value")
+    if "metadata" not in parts:
+        return parts["value"], None
+    try:
+        metadata = json.loads(parts["metadata"])
+    except ValueError:
+        raise EnvelopeError("kv", 10012, operation="put", detail="metadata is not JSON") from None
+    return parts["value"], json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
+
+
+def _listed(entry: Entry) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": entry.key}
+    if entry.expiration is not None:
+        shown["expiration"] = entry.expiration
+    if entry.metadata is not None:
+        shown["metadata"] = json.loads(entry.metadata)
+    return shown
+
+
+def _whole(query: dict[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if text is None:
         return None
-    value = json.loads(found.value) if asked.get("type") == "json" else found.value.decode("utf8", "replace")
-    if not asked.get("withMetadata"):
-        return value
-    return {"value": value, "metadata": json.loads(found.metadata) if found.metadata else None}
+    try:
+        return int(text)
+    except ValueError:
+        raise EnvelopeError("kv", 10012, operation="query", detail=f"{name} must be a number, got {text!r}") from None

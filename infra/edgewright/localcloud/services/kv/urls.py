@@ -1,23 +1,24 @@
-"""Workers KV: namespaces and values."""
+"""KV namespaces, values, metadata, keys and bulk calls."""
 
 from edgewright.localcloud.router import Route
-from edgewright.localcloud.services.kv import handlers
+from edgewright.localcloud.services.kv import bulk, handlers
 
-_BASE = "/accounts/{account}/storage/kv/namespaces"
+_ALL = "/accounts/{account}/storage/kv/namespaces"
+_ONE = _ALL + "/{namespace}"
 
-ROUTES: list[Route] = [
-    ("GET", _BASE, handlers.list_namespaces),
-    ("POST", _BASE, handlers.create_namespace),
-    ("GET", _BASE + "/{namespace}", handlers.get_namespace),
-    ("PUT", _BASE + "/{namespace}", handlers.rename_namespace),
-    ("DELETE", _BASE + "/{namespace}", handlers.delete_namespace),
-    ("GET", _BASE + "/{namespace}/keys", handlers.list_keys),
-    ("GET", _BASE + "/{namespace}/values/{key}", handlers.get_value),
-    ("PUT", _BASE + "/{namespace}/values/{key}", handlers.put_value),
-    ("DELETE", _BASE + "/{namespace}/values/{key}", handlers.delete_value),
-    ("GET", _BASE + "/{namespace}/metadata/{key}", handlers.get_metadata),
-    ("PUT", _BASE + "/{namespace}/bulk", handlers.bulk_put),
-    ("DELETE", _BASE + "/{namespace}/bulk", handlers.bulk_delete),
-    ("POST", _BASE + "/{namespace}/bulk/delete", handlers.bulk_delete),
-    ("POST", _BASE + "/{namespace}/bulk/get", handlers.bulk_get),
-]
+ROUTES = (
+    Route("GET", _ALL, handlers.namespaces),
+    Route("POST", _ALL, handlers.create_namespace),
+    Route("GET", _ONE, handlers.namespace),
+    Route("PUT", _ONE, handlers.rename_namespace),
+    Route("DELETE", _ONE, handlers.delete_namespace),
+    Route("GET", _ONE + "/keys", handlers.keys),
+    Route("GET", _ONE + "/values/{key}", handlers.value),
+    Route("PUT", _ONE + "/values/{key}", handlers.put_value),
+    Route("DELETE", _ONE + "/values/{key}", handlers.delete_value),
+    Route("GET", _ONE + "/metadata/{key}", handlers.metadata),
+    Route("PUT", _ONE + "/bulk", bulk.write),
+    Route("DELETE", _ONE + "/bulk", bulk.delete),
+    Route("POST", _ONE + "/bulk/delete", bulk.delete),
+    Route("POST", _ONE + "/bulk/get", bulk.read),
+)

@@ -1,160 +1,119 @@
-"""Routes, custom domains and DNS records (cloudflare-api facts 4.8, 4.9, 4.13)."""
+"""Answers about routes, custom domains and workers.dev. Each change is in force when it is answered."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from werkzeug import Response
 
-from edgewright.localcloud.account import ZONE_ID, ZONE_NAME, hex_id
-from edgewright.localcloud.envelope import ApiFault, page_of
-from edgewright.localcloud.router import ApiRequest
+from edgewright.localcloud.envelope import EnvelopeError, ok, paged
+from edgewright.localcloud.router import Call
+from edgewright.localcloud.services.routes import models
+from edgewright.localcloud.services.workers.live import live_plan
+from edgewright.localcloud.services.workers.models import change_worker, the_worker
+from edgewright.localcloud.storage import Doc
+
+_SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def _one(request: ApiRequest, table: str, family: str, code: int, parameter: str) -> dict[str, Any]:
-    found: dict[str, Any] | None = request.cloud.account[table].get(request.params[parameter])
+def routes(call: Call) -> Response:
+    """All routes of the zone."""
+    return paged(call.account.routes.all(), call.query, default=1000)
+
+
+def create_route(call: Call) -> Response:
+    """A new route."""
+    return _applied(call, models.put_route(call.account, call.object()))
+
+
+def route(call: Call) -> Response:
+    """One route."""
+    return ok(_route(call))
+
+
+def change_route(call: Call) -> Response:
+    """Another pattern or Worker."""
+    return _applied(call, models.put_route(call.account, call.object(), _route(call)))
+
+
+def delete_route(call: Call) -> Response:
+    """Gone."""
+    identifier = _route(call)["id"]
+    call.account.routes.delete(identifier)
+    return _applied(call, {"id": identifier})
+
+
+def domains(call: Call) -> Response:
+    """Custom domains, by ``hostname``, ``service`` or ``zone_id``."""
+    wanted = {key: call.query[key] for key in ("hostname", "service", "zone_id") if key in call.query}
+    return paged(call.account.domains.all(**wanted), call.query, default=1000)
+
+
+def put_domain(call: Call) -> Response:
+    """Bind a host name."""
+    return _applied(call, models.put_domain(call.account, call.object()))
+
+
+def domain(call: Call) -> Response:
+    """One custom domain."""
+    return ok(_domain(call))
+
+
+def delete_domain(call: Call) -> Response:
+    """Gone."""
+    call.account.domains.delete(_domain(call)["id"])
+    return _applied(call, None)
+
+
+def account_subdomain(call: Call) -> Response:
+    """The account's part of workers.dev hosts."""
+    return ok({"subdomain": call.account.subdomain})
+
+
+def put_account_subdomain(call: Call) -> Response:
+    """Another one."""
+    given = call.object().get("subdomain")
+    if not isinstance(given, str) or not _SUBDOMAIN.fullmatch(given):
+        raise EnvelopeError("routes", 10063, subdomain=given)
+    call.account.subdomain = given
+    return _applied(call, {"subdomain": given})
+
+
+def subdomain(call: Call) -> Response:
+    """Whether a Worker answers on workers.dev."""
+    return ok(the_worker(call.account, call.params["script"])["subdomain"])
+
+
+def put_subdomain(call: Call) -> Response:
+    """Switch workers.dev and its previews."""
+    given = {key: bool(value) for key, value in call.object().items() if key in ("enabled", "previews_enabled")}
+    return _switched(call, given)
+
+
+def delete_subdomain(call: Call) -> Response:
+    """Switch both off."""
+    return _switched(call, {"enabled": False, "previews_enabled": False})
+
+
+def _switched(call: Call, given: dict[str, bool]) -> Response:
+    worker = change_worker(call.account, the_worker(call.account, call.params["script"]), {"subdomain": given})
+    return _applied(call, worker["subdomain"])
+
+
+def _applied(call: Call, result: Doc | None) -> Response:
+    call.runtime.apply(live_plan(call.account))
+    return ok(result)
+
+
+def _route(call: Call) -> Doc:
+    found = call.account.routes.get(call.params["route"])
     if found is None:
-        raise ApiFault(family, code)
+        raise EnvelopeError("routes", 10009)
     return found
 
 
-def _worker_exists(request: ApiRequest, name: str) -> None:
-    if not any(worker["name"] == name for worker in request.cloud.account["workers"].values()):
-        raise ApiFault("routes", 10019)
-
-
-def list_routes(request: ApiRequest) -> list[Any]:
-    """All routes of the zone."""
-    return list(request.cloud.account["routes"].values())
-
-
-def _route(request: ApiRequest, identifier: str) -> dict[str, Any]:
-    body = request.json()
-    pattern = body.get("pattern")
-    host = re.sub(r"^https?://", "", pattern or "").split("/")[0].removeprefix("*").lstrip(".")
-    if not pattern or not (host == ZONE_NAME or host.endswith("." + ZONE_NAME)):
-        raise ApiFault("routes", 10022, pattern)
-    taken = request.cloud.account["routes"].values()
-    if any(route["pattern"] == pattern and route["id"] != identifier for route in taken):
-        raise ApiFault("routes", 10020)
-    if body.get("script"):
-        _worker_exists(request, body["script"])
-    return {"id": identifier, "pattern": pattern, **({"script": body["script"]} if body.get("script") else {})}
-
-
-def create_route(request: ApiRequest) -> dict[str, Any]:
-    """A new route; patterns are unique and the script has to exist."""
-    return _put(request, "routes", _route(request, hex_id()))
-
-
-def get_route(request: ApiRequest) -> dict[str, Any]:
-    """One route."""
-    return _one(request, "routes", "routes", 10018, "route")
-
-
-def update_route(request: ApiRequest) -> dict[str, Any]:
-    """Another pattern or script."""
-    get_route(request)
-    return _put(request, "routes", _route(request, request.params["route"]))
-
-
-def delete_route(request: ApiRequest) -> dict[str, Any]:
-    """Delete a route."""
-    return _drop(request, "routes", get_route(request))
-
-
-def list_domains(request: ApiRequest) -> list[Any]:
-    """All custom domains, filtered if asked."""
-    domains = request.cloud.account["domains"].values()
-    wanted = {name: request.query[name] for name in ("hostname", "service", "zone_id") if name in request.query}
-    return [domain for domain in domains if all(domain[name] == value for name, value in wanted.items())]
-
-
-def put_domain(request: ApiRequest) -> dict[str, Any]:
-    """Attach a host name; one that is attached already is moved."""
-    body = request.json()
-    _worker_exists(request, body["service"])
-    known = next((d for d in request.cloud.account["domains"].values() if d["hostname"] == body["hostname"]), None)
-    domain = {
-        "id": known["id"] if known else hex_id(),
-        "zone_id": body.get("zone_id", ZONE_ID),
-        "zone_name": ZONE_NAME,
-        "hostname": body["hostname"],
-        "service": body["service"],
-        "environment": body.get("environment", "production"),
-        "cert_id": known["cert_id"] if known else hex_id(),
-    }
-    return _put(request, "domains", domain)
-
-
-def get_domain(request: ApiRequest) -> dict[str, Any]:
-    """One custom domain."""
-    return _one(request, "domains", "domains", 100114, "domain")
-
-
-def delete_domain(request: ApiRequest) -> dict[str, Any]:
-    """Detach a host name."""
-    return _drop(request, "domains", get_domain(request))
-
-
-def list_records(request: ApiRequest) -> Response:
-    """DNS records, by name and type if asked."""
-    records = list(request.cloud.account["dns_records"].values())
-    for name in ("name", "type"):
-        records = [record for record in records if request.query.get(name) in (None, record[name])]
-    return page_of(records, request.query, default=100)
-
-
-def _record(request: ApiRequest, known: dict[str, Any]) -> dict[str, Any]:
-    now = request.cloud.account.timestamp()
-    defaults = {
-        "id": hex_id(),
-        "ttl": 1,
-        "proxied": False,
-        "comment": None,
-        "tags": [],
-        "settings": {},
-        "meta": {},
-        "proxiable": True,
-        "created_on": now,
-    }
-    return {**defaults, **known, **request.json(), "modified_on": now}
-
-
-def create_record(request: ApiRequest) -> dict[str, Any]:
-    """A new DNS record."""
-    return _put(request, "dns_records", _record(request, {}))
-
-
-def get_record(request: ApiRequest) -> dict[str, Any]:
-    """One DNS record."""
-    return _one(request, "dns_records", "dns", 81044, "record")
-
-
-def update_record(request: ApiRequest) -> dict[str, Any]:
-    """Change a DNS record."""
-    return _put(request, "dns_records", _record(request, get_record(request)))
-
-
-def delete_record(request: ApiRequest) -> dict[str, Any]:
-    """Delete a DNS record."""
-    return _drop(request, "dns_records", get_record(request))
-
-
-def _put(request: ApiRequest, table: str, record: dict[str, Any]) -> dict[str, Any]:
-    account = request.cloud.account
-    with account.lock:
-        account[table][record["id"]] = record
-        account.save()
-    request.cloud.runtime.apply()
-    return record
-
-
-def _drop(request: ApiRequest, table: str, record: dict[str, Any]) -> dict[str, Any]:
-    account = request.cloud.account
-    with account.lock:
-        del account[table][record["id"]]
-        account.save()
-    request.cloud.runtime.apply()
-    return {"id": record["id"]}
+def _domain(call: Call) -> Doc:
+    found = call.account.domains.get(call.params["domain"])
+    if found is None:
+        raise EnvelopeError("routes", 100114)
+    return found

@@ -1,22 +1,25 @@
-"""Where Workers answer: zone routes, custom domains, DNS records."""
+"""Where Workers answer: routes, custom domains, workers.dev."""
 
 from edgewright.localcloud.router import Route
 from edgewright.localcloud.services.routes import handlers
 
-ROUTES: list[Route] = [
-    ("GET", "/zones/{zone}/workers/routes", handlers.list_routes),
-    ("POST", "/zones/{zone}/workers/routes", handlers.create_route),
-    ("GET", "/zones/{zone}/workers/routes/{route}", handlers.get_route),
-    ("PUT", "/zones/{zone}/workers/routes/{route}", handlers.update_route),
-    ("DELETE", "/zones/{zone}/workers/routes/{route}", handlers.delete_route),
-    ("GET", "/accounts/{account}/workers/domains", handlers.list_domains),
-    ("PUT", "/accounts/{account}/workers/domains", handlers.put_domain),
-    ("GET", "/accounts/{account}/workers/domains/{domain}", handlers.get_domain),
-    ("DELETE", "/accounts/{account}/workers/domains/{domain}", handlers.delete_domain),
-    ("GET", "/zones/{zone}/dns_records", handlers.list_records),
-    ("POST", "/zones/{zone}/dns_records", handlers.create_record),
-    ("GET", "/zones/{zone}/dns_records/{record}", handlers.get_record),
-    ("PUT", "/zones/{zone}/dns_records/{record}", handlers.update_record),
-    ("PATCH", "/zones/{zone}/dns_records/{record}", handlers.update_record),
-    ("DELETE", "/zones/{zone}/dns_records/{record}", handlers.delete_record),
-]
+_ROUTES = "/zones/{zone}/workers/routes"
+_DOMAINS = "/accounts/{account}/workers/domains"
+_SUBDOMAIN = "/accounts/{account}/workers/scripts/{script}/subdomain"
+
+ROUTES = (
+    Route("GET", _ROUTES, handlers.routes),
+    Route("POST", _ROUTES, handlers.create_route),
+    Route("GET", _ROUTES + "/{route}", handlers.route),
+    Route("PUT", _ROUTES + "/{route}", handlers.change_route),
+    Route("DELETE", _ROUTES + "/{route}", handlers.delete_route),
+    Route("GET", _DOMAINS, handlers.domains),
+    Route("PUT", _DOMAINS, handlers.put_domain),
+    Route("GET", _DOMAINS + "/{domain}", handlers.domain),
+    Route("DELETE", _DOMAINS + "/{domain}", handlers.delete_domain),
+    Route("GET", "/accounts/{account}/workers/subdomain", handlers.account_subdomain),
+    Route("PUT", "/accounts/{account}/workers/subdomain", handlers.put_account_subdomain),
+    Route("GET", _SUBDOMAIN, handlers.subdomain),
+    Route("POST", _SUBDOMAIN, handlers.put_subdomain),
+    Route("DELETE", _SUBDOMAIN, handlers.delete_subdomain),
+)

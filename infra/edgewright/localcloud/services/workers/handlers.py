@@ -1,113 +1,104 @@
-"""Worker, version, deployment: the trio that the provider recommends (cloudflare-api facts 4.5 to 4.7)."""
+"""Answers about Workers, versions and deployments."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from werkzeug import Response
 
-from edgewright.localcloud.envelope import ApiFault, page_of
-from edgewright.localcloud.router import ApiRequest
+from edgewright.localcloud.envelope import EnvelopeError, ok, paged
+from edgewright.localcloud.router import Call
+from edgewright.localcloud.services.workers import deployments as deployed
 from edgewright.localcloud.services.workers import models
+from edgewright.localcloud.services.workers import versions as uploads
+from edgewright.localcloud.services.workers.live import live_plan
+from edgewright.localcloud.storage import Doc
 
 
-def list_workers(request: ApiRequest) -> Response:
+def workers(call: Call) -> Response:
     """All Workers."""
-    cloud = request.cloud
-    return page_of([models.show_worker(cloud, worker) for worker in cloud.account["workers"].values()], request.query)
+    return paged([models.shown(call.account, worker) for worker in call.account.workers.all()], call.query)
 
 
-def create_worker(request: ApiRequest) -> dict[str, Any]:
-    """A new Worker, without code."""
-    cloud = request.cloud
-    with cloud.account.lock:
-        worker = models.new_worker(cloud, request.json())
-        cloud.account.save()
-    return models.show_worker(cloud, worker)
+def create_worker(call: Call) -> Response:
+    """A Worker without code."""
+    return ok(models.shown(call.account, models.create_worker(call.account, call.object())))
 
 
-def _worker(request: ApiRequest) -> dict[str, Any]:
-    return models.find_worker(request.cloud, request.params["worker"])
-
-
-def get_worker(request: ApiRequest) -> dict[str, Any]:
+def worker(call: Call) -> Response:
     """One Worker, by id or name."""
-    return models.show_worker(request.cloud, _worker(request))
+    return ok(models.shown(call.account, _worker(call)))
 
 
-def update_worker(request: ApiRequest) -> dict[str, Any]:
-    """Change a Worker; its name too."""
-    cloud = request.cloud
-    with cloud.account.lock:
-        worker = _worker(request)
-        worker.update(request.json(), updated_on=cloud.account.timestamp())
-        cloud.account.save()
-    cloud.runtime.apply()
-    return models.show_worker(cloud, worker)
+def change_worker(call: Call) -> Response:
+    """New settings; the subdomain and the name are in force at once."""
+    old = _worker(call)
+    new = models.change_worker(call.account, old, call.object())
+    if (old["name"], old["subdomain"]) != (new["name"], new["subdomain"]):
+        call.runtime.apply(live_plan(call.account))
+    return ok(models.shown(call.account, new))
 
 
-def delete_worker(request: ApiRequest) -> None:
-    """Delete a Worker with its versions, routes and domains."""
-    cloud = request.cloud
-    with cloud.account.lock:
-        models.drop_worker(cloud, _worker(request))
-        cloud.account.save()
-    cloud.runtime.apply()
+def delete_worker(call: Call) -> Response:
+    """The Worker and all that is its own, also for the other family of calls."""
+    remove(call, _worker(call))
+    return ok()
 
 
-def list_versions(request: ApiRequest) -> Response:
-    """A Worker's versions, the newest first."""
-    cloud, worker = request.cloud, _worker(request)
-    found = [v for v in reversed(cloud.account["versions"].values()) if v["worker_id"] == worker["id"]]
-    return page_of([models.show_version(cloud, version, modules=False) for version in found], request.query)
+def remove(call: Call, doomed: Doc) -> None:
+    """Delete a Worker, take it out of workerd, then delete its objects' data."""
+    namespaces = models.delete_worker(call.account, doomed)
+    call.runtime.apply(live_plan(call.account))
+    call.runtime.forget(namespaces)
 
 
-def create_version(request: ApiRequest) -> dict[str, Any]:
-    """A new version; deployed at once only with `?deploy=true`."""
-    cloud = request.cloud
-    with cloud.account.lock:
-        worker = _worker(request)
-        version = models.new_version(cloud, worker, request.json(), "api")
-        deploy = request.query.get("deploy") == "true"
-        if deploy:
-            models.new_deployment(cloud, worker, {"versions": [{"version_id": version["id"], "percentage": 100}]})
-        cloud.account.save()
-    if deploy:
-        cloud.runtime.apply()
-    return models.show_version(cloud, version, modules=False)
+def versions(call: Call) -> Response:
+    """Newest first, without modules."""
+    found = _worker(call)
+    shown = [uploads.shown(call.account, found, each, modules=False) for each in uploads.all_of(call.account, found)]
+    return paged(shown[::-1], call.query)
 
 
-def get_version(request: ApiRequest) -> dict[str, Any]:
-    """One version; its modules only with `?include=modules`."""
-    version = request.cloud.account["versions"].get(request.params["version"])
-    if version is None or version["worker_id"] != _worker(request)["id"]:
-        raise ApiFault("workers", 100146)
-    return models.show_version(request.cloud, version, modules=request.query.get("include") == "modules")
+def create_version(call: Call) -> Response:
+    """A new version; with ``?deploy=true`` it takes all requests at once."""
+    found = _worker(call)
+    made = uploads.create(call.account, call.runtime, found, call.object())
+    if call.query.get("deploy") == "true":
+        share = {"version_id": made["id"], "percentage": 100}
+        deployed.create(call.account, call.runtime, found, {"versions": [share]})
+    return ok(uploads.shown(call.account, _worker(call), made, modules=True))
 
 
-def _script(request: ApiRequest) -> dict[str, Any]:
-    return models.find_worker(request.cloud, request.params["script"])
+def version(call: Call) -> Response:
+    """One version; ``?include=modules`` adds its code."""
+    found = _worker(call)
+    identifier = call.params["version"]
+    if identifier == "latest":
+        identifier = next((each["id"] for each in reversed(uploads.all_of(call.account, found))), identifier)
+    one = uploads.the_version(call.account, found, identifier)
+    return ok(uploads.shown(call.account, found, one, modules=call.query.get("include") == "modules"))
 
 
-def list_deployments(request: ApiRequest) -> dict[str, Any]:
-    """A Worker's deployments; the first is live."""
-    found = models.deployments_of(request.cloud, _script(request))
-    return {"deployments": [models.show_deployment(deployment) for deployment in found]}
+def deployments(call: Call) -> Response:
+    """Newest first."""
+    found = deployed.all_of(call.account, _script(call))
+    return ok({"deployments": [deployed.shown(each) for each in found]})
 
 
-def create_deployment(request: ApiRequest) -> dict[str, Any]:
-    """Give the traffic to one version, or split it between two; live when this returns."""
-    cloud = request.cloud
-    with cloud.account.lock:
-        deployment = models.new_deployment(cloud, _script(request), request.json())
-        cloud.account.save()
-    cloud.runtime.apply()
-    return models.show_deployment(deployment)
+def create_deployment(call: Call) -> Response:
+    """Make versions live."""
+    return ok(deployed.shown(deployed.create(call.account, call.runtime, _script(call), call.object())))
 
 
-def get_deployment(request: ApiRequest) -> dict[str, Any]:
+def deployment(call: Call) -> Response:
     """One deployment."""
-    deployment = request.cloud.account["deployments"].get(request.params["deployment"])
-    if deployment is None or deployment["worker_id"] != _script(request)["id"]:
-        raise ApiFault("workers", 10336)
-    return models.show_deployment(deployment)
+    found = call.account.deployments.get(call.params["deployment"])
+    if found is None or found["worker_id"] != _script(call)["id"]:
+        raise EnvelopeError("workers", 10336)
+    return ok(deployed.shown(found))
+
+
+def _worker(call: Call) -> Doc:
+    return models.the_worker(call.account, call.params["worker"])
+
+
+def _script(call: Call) -> Doc:
+    return models.the_worker(call.account, call.params["script"])

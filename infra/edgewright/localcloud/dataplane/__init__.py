@@ -1,0 +1,1 @@
+"""What workerd calls: KV, Workers AI and the Analytics Engine sink, on one unix socket."""

@@ -1,0 +1,13 @@
+"""KV's errors (cloudflare-api facts 7). 10012 stands for every broken limit; its statuses are workerd's own."""
+
+from edgewright.localcloud.error_row import Row
+
+ERRORS = {
+    10009: Row(404, "get: 'key not found'"),
+    10012: Row(400, "{operation}: '{detail}'"),
+    10013: Row(404, "{operation}: 'namespace not found'"),
+    10014: Row(400, "create namespace: 'a namespace with this account ID and title already exists'"),
+    10019: Row(400, "create namespace: 'title is required'"),
+    10029: Row(400, "{operation}: 'no keys were given'"),
+    10034: Row(400, "put: 'expiration_ttl must be at least 60 seconds, got {seconds}'"),
+}

@@ -1,0 +1,86 @@
+"""Deployments: which versions answer, in which shares (cloudflare-api facts 4.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgewright.errors import LocalCloudError
+from edgewright.localcloud.account import ACCOUNT_EMAIL, Account, new_uuid
+from edgewright.localcloud.envelope import EnvelopeError
+from edgewright.localcloud.runtime.supervisor import Runtime
+from edgewright.localcloud.services.workers import objects, versions
+from edgewright.localcloud.services.workers.live import live_plan
+from edgewright.localcloud.storage import Doc
+
+_TOLERANCE = 1e-6  # shares are decimals: 33.33 + 66.67
+
+
+def create(account: Account, runtime: Runtime, worker: Doc, body: dict[str, Any]) -> Doc:
+    """Make it live; when this returns, new requests meet it.
+
+    Raises:
+        EnvelopeError: 10195 the shares are wrong, 100146 a version is not there, 10021 workerd does not start.
+    """
+    shares = _shares(account, worker, body)
+    doc = {
+        "id": new_uuid(),
+        "worker_id": worker["id"],
+        "created_on": account.clock.stamp(),
+        "source": "api",
+        "strategy": "percentage",
+        "author_email": ACCOUNT_EMAIL,
+        "annotations": {"workers/triggered_by": "deployment", **(body.get("annotations") or {})},
+        "versions": shares,
+    }
+    account.deployments.put(doc["id"], doc)
+    gone = _settle(account, worker, shares)
+    try:
+        runtime.apply(live_plan(account))
+    except LocalCloudError as error:
+        account.deployments.delete(doc["id"])
+        raise EnvelopeError("workers", 10021, detail=error.message) from None
+    runtime.forget(gone)
+    fresh = account.workers.get(worker["id"]) or worker
+    account.workers.put(worker["id"], {**fresh, "deployed_on": doc["created_on"]})
+    return doc
+
+
+def all_of(account: Account, worker: Doc) -> list[Doc]:
+    """Newest first; the first is live."""
+    return account.deployments.all(worker_id=worker["id"])[::-1]
+
+
+def shown(deployment: Doc) -> Doc:
+    """As the API shows it."""
+    return {key: value for key, value in deployment.items() if key != "worker_id"}
+
+
+def _shares(account: Account, worker: Doc, body: dict[str, Any]) -> list[Doc]:
+    given = body.get("versions")
+    if body.get("strategy", "percentage") != "percentage":
+        raise EnvelopeError("workers", 10195, detail=f"strategy: {body['strategy']!r}; use 'percentage'")
+    if not isinstance(given, list) or not 1 <= len(given) <= 2:
+        raise EnvelopeError("workers", 10195, detail="versions: one or two are needed")
+    deployable = {version["id"] for version in versions.all_of(account, worker)[-versions.DEPLOYABLE :]}
+    shares = []
+    for share in given:
+        percentage = share.get("percentage") if isinstance(share, dict) else None
+        if isinstance(percentage, bool) or not isinstance(percentage, int | float) or not 0 <= percentage <= 100:
+            raise EnvelopeError("workers", 10195, detail=f"percentage: {percentage!r}; use a number from 0 to 100")
+        identifier = versions.the_version(account, worker, share.get("version_id"))["id"]
+        if identifier not in deployable:
+            raise EnvelopeError("workers", 10195, detail=f"version_id: {identifier} is not among the last 100 versions")
+        shares.append({"version_id": identifier, "percentage": percentage})
+    if abs(sum(share["percentage"] for share in shares) - 100) > _TOLERANCE:
+        raise EnvelopeError("workers", 10195, detail="percentages must sum to 100")
+    if len({share["version_id"] for share in shares}) < len(shares):
+        raise EnvelopeError("workers", 10195, detail="versions: the same one is there twice")
+    return shares
+
+
+def _settle(account: Account, worker: Doc, shares: list[Doc]) -> list[str]:
+    """Durable Object classes change only where one version has all requests."""
+    whole = [share for share in shares if share["percentage"] == 100]
+    if not whole:
+        return []
+    return objects.settle(account, worker, versions.the_version(account, worker, whole[0]["version_id"]))
