@@ -39,6 +39,7 @@ function mutable(response) {
 function factHeaders(headers, { facts, chat, drill, started }) {
   headers.set("x-edge-model", chat.model);
   headers.set("x-edge-attempts", String(facts.attempts));
+  headers.set("x-edge-targets", String(chat.targets.length));
   if (facts.target) headers.set("x-edge-target", facts.target);
   if (facts.cache) headers.set("x-edge-cache", facts.cache);
   if (facts.age !== null) headers.set("age", String(facts.age));

@@ -52,7 +52,7 @@ def root_of(url: str) -> str:
     """
     parts = urlsplit(url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise TargetUnusable(f"--edge-url: {url!r} is no http(s) address; fix: give e.g. https://edge.example.com")
+        raise TargetUnusable(f"the URL {url!r} is no http(s) address; fix: give e.g. https://edge.example.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise TargetUnusable(
             f"--edge-url: the address of {parts.hostname} holds a user name, a query or a fragment; "

@@ -139,7 +139,9 @@ class Target:
 def _read_capabilities(target: Target) -> Capabilities:
     answer = target.ask("GET", "/.well-known/edgewright", key=None)
     if answer.status is None:
-        raise TargetUnusable(f"{target.settings.url} cannot be reached ({answer.error}); fix: check --edge-url")
+        raise TargetUnusable(
+            f"{target.settings.url} cannot be reached ({answer.error}); fix: check the URL, and that it is serving"
+        )
     said = answer.json
     if answer.status != 200 or not isinstance(said, dict) or not isinstance(said.get("features"), list):
         return Capabilities()

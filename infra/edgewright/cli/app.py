@@ -36,6 +36,14 @@ app.command()(verify.verify)
 app.command()(local.doctor)
 
 
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("edgewright"))
+
+
 def main() -> NoReturn:
     """Run the command line; a mistake of the user ends in one clear message and exit code 2, never a traceback."""
     signal.signal(signal.SIGTERM, _end)

@@ -69,7 +69,8 @@ class StepPrinter:
             self._begun[key] = time.monotonic()
             return
         sign, style = _SIGNS[step.operation]
-        verb = f"to {step.operation}" if self._dry_run else _PAST[step.operation]
+        changes = self._dry_run and step.operation != "same"
+        verb = f"to {step.operation}" if changes else _PAST[step.operation]
         took = f"  {time.monotonic() - self._begun.pop(key):.1f} s" if key in self._begun else ""
         changed = f"  ({', '.join(_shortened(step.changed))})" if step.changed else ""
         err.print(
@@ -86,7 +87,7 @@ def summary(result: Result, *, dry_run: bool = False) -> str:
     counts: dict[str, int] = {}
     for step in result.steps:
         counts[step.operation] = counts.get(step.operation, 0) + 1
-    future = {name: name if name == "same" else f"to {name}" for name in _PAST}
+    future = {name: _PAST[name] if name == "same" else f"to {name}" for name in _PAST}
     words = future if dry_run else _PAST
     parts = [f"{count} {words[name]}" for name, count in counts.items()]
     return ", ".join(parts) or "nothing to do"

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from edgewright.cli.console import StepPrinter, err, out, print_json, working
 from edgewright.cli.options import Json, Project, project_of
+from edgewright.errors import ConfigError
 from edgewright.paths import STATE_VARIABLE
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def up(
     """Run the local cloud with the `local` stack deployed to it, until Ctrl-C."""
     from edgewright.cli.upstream import overrides
 
+    if upstream_model and not upstream:
+        raise ConfigError("--upstream-model: there is no --upstream.", fix="give --upstream URL too")
     root = project_of(project)
     replaced = overrides(upstream, upstream_key, upstream_model) if upstream else {}
     with _running(root, state, port, api_port) as running:
@@ -164,12 +167,13 @@ def _facts(running: LocalCloud) -> dict[str, Any]:
 
 def _greet(url: str, key: str) -> None:
     ask = '{"model": "small", "messages": [{"role": "user", "content": "Say hello"}]'
+    tell = '{"model": "small", "messages": [{"role": "user", "content": "Tell me a slow story"}], "stream": true}'
     head = f"curl -s {url}/v1"
     bearer = f'-H "Authorization: Bearer {key}"'
     lines = [
         f"{head}/models {bearer}",
         f"{head}/chat/completions {bearer} -d '{ask}}}'",
-        f"{head}/chat/completions -N {bearer} -d '{ask}, \"stream\": true}}'",
+        f"{head}/chat/completions -N {bearer} -d '{tell}'",
     ]
     out.print(f"\n[bold]url[/]  {url}\n[bold]key[/]  {key}\n")
     for line in lines:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from edgewright.cli.console import StepPrinter, out, print_json, steps_json, summary, working
@@ -70,7 +71,7 @@ def up(stack: Stack = "local", project: Project = None, engine: EngineChoice = "
         print_json({"steps": steps_json(result), "changes": result.changes, "outputs": result.outputs})
         return
     out.print(summary(result))
-    out.print(f"[bold]{result.outputs.get('url', '')}[/]")
+    out.print(f"[bold]{result.outputs.get('url', '')}[/]  (its key: edgewright outputs --show-secrets)")
 
 
 def destroy(
@@ -108,10 +109,10 @@ def outputs(
     if as_json:
         print_json(found)
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in found.items():
-        table.add_row(f"[bold]{name}[/]", value if isinstance(value, str) else json.dumps(value))
-    out.print(table)
+    width = max(map(len, found))
+    for name, value in sorted(found.items()):
+        shown = value if isinstance(value, str) else json.dumps(value)
+        out.print(f"[bold]{name:<{width}}[/]  {escape(shown)}")
 
 
 def schema(

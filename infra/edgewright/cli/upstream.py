@@ -20,10 +20,13 @@ def overrides(url: str, key: str | None, model: str | None) -> dict[str, Any]:
     Raises:
         ConfigError: no model is named and the server lists none.
     """
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ConfigError(f"--upstream: {url!r} is no http(s) address.", fix="give e.g. http://127.0.0.1:11434/v1")
     base, listed = _find(url.rstrip("/"), key)
     models = [model] if model else listed
     if not models:
-        raise ConfigError(f"--upstream: {url} lists no models.", fix="name one with --upstream-model")
+        fix = "check that it is serving, and its key; or name a model with --upstream-model"
+        raise ConfigError(f"--upstream: {url} answers no list of models.", fix=fix)
     public: dict[str, dict[str, Any]] = {name: {"targets": [{"upstream": NAME, "model": name}]} for name in models}
     public[models[0]]["aliases"] = [alias for alias in ("small", "large") if alias not in public]
     upstream = {"type": "openai-compatible", "base_url": base, "key": "required" if key else "none"}

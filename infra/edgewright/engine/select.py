@@ -80,22 +80,25 @@ def local_api(project: Path) -> CloudflareApi:
     return api
 
 
-def _note(project: Path) -> Path:
-    return state_folder(project) / "cloud.json"
+def _notes(project: Path) -> Path:
+    return state_folder(project) / "clouds"
 
 
 def write_note(project: Path, values: Mapping[str, Any]) -> Path:
     """Note the running local cloud for other terminals; the caller removes the file when it ends."""
-    path = _note(project)
+    path = _notes(project) / f"{os.getpid()}.json"
     write_private(path, json.dumps({**values, "pid": os.getpid()}))
     return path
 
 
 def read_note(project: Path) -> dict[str, Any] | None:
-    """The note of a local cloud that still runs, if there is one."""
-    try:
-        noted: dict[str, Any] = json.loads(_note(project).read_text("utf8"))
-        os.kill(noted["pid"], 0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return noted
+    """The note of the newest local cloud that still runs, if there is one; notes of dead ones are removed."""
+    for path in sorted(_notes(project).glob("*.json"), key=lambda path: -path.stat().st_mtime):
+        try:
+            noted: dict[str, Any] = json.loads(path.read_text("utf8"))
+            os.kill(noted["pid"], 0)
+        except (OSError, ValueError, KeyError, TypeError):
+            path.unlink(missing_ok=True)
+            continue
+        return noted
+    return None

@@ -10,8 +10,9 @@ from werkzeug import Request
 from edgewright.localcloud.account import ACCOUNT_ID, ZONE_ID, Account
 from edgewright.localcloud.envelope import EnvelopeError
 
-_TOKEN = re.compile(r"[0-9A-Za-z_-]{1,200}")
-_KEY = re.compile(r"[0-9A-Za-z_-]{37,60}")  # the provider's own rule (cloudflare-api facts 2)
+# The provider's own rules (cloudflare-api facts 2).
+_TOKEN = re.compile(r"[0-9A-Za-z_-]{40,80}")
+_KEY = re.compile(r"[0-9A-Za-z_-]{37,60}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _IDENTIFIER = re.compile(r"[0-9a-f]{32}")
 _OWN = {"accounts": ACCOUNT_ID, "zones": ZONE_ID}
@@ -36,19 +37,19 @@ def check_credentials(request: Request, account: Account) -> None:
         raise EnvelopeError("api", 10000)
 
 
-def check_scope(path: str) -> None:
+def check_scope(method: str, path: str) -> None:
     """The credentials cover one account and one zone; ``path`` is below ``/client/v4``, undecoded.
 
     Raises:
-        EnvelopeError: 7003 the id is none, 9109 it is another's.
+        EnvelopeError: 7003 the id is none, 10000 (403) it is another's.
     """
     segments = path.split("/")
     if len(segments) < 3 or segments[1] not in _OWN:
         return
     if not _IDENTIFIER.fullmatch(segments[2]):
-        raise EnvelopeError("api", 7003, path=path.lstrip("/"))
+        raise EnvelopeError("api", 7003, method=method, path=path.lstrip("/"))
     if segments[2] != _OWN[segments[1]]:
-        raise EnvelopeError("api", 9109)
+        raise EnvelopeError("api", 10000, status=403)
 
 
 def _bearer(value: str) -> str:

@@ -35,7 +35,7 @@ class Control:
         self.recorder = Recorder()
         self.faults = Faults()
         self._calls: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
-            ("POST", "/reset"): self._reset,
+            ("POST", "/reset"): lambda _body: self.reset(),
             ("GET", "/model-calls"): lambda _body: self.models.calls.entries(),
             ("DELETE", "/model-calls"): lambda _body: self.models.calls.clear(),
             ("GET", "/requests"): lambda _body: self.recorder.entries(),
@@ -63,7 +63,7 @@ class Control:
         except ControlError as failure:
             return _json({"error": str(failure)}, 400)
 
-    def _reset(self, _body: dict[str, Any]) -> None:
+    def reset(self) -> None:
         """Everything as at the start, but credentials and ports."""
         namespaces = [doc["id"] for doc in self._account.objects.all()]
         self._account.reset()

@@ -82,14 +82,16 @@ class ControlPlane(HTTPServerBase):
 
     def _answer(self, request: Request, path: str) -> Response:
         if not _below(path, API_PREFIX):
-            return self._missing(request, path, EnvelopeError("api", 7003, path=path.lstrip("/")))
+            return self._missing(
+                request, path, EnvelopeError("api", 7003, method=request.method, path=path.lstrip("/"))
+            )
         fault = self._parts.faults.answer(request.method, path)
         if fault is not None:
             return fault
         below = path.removeprefix(API_PREFIX)
         try:
             check_credentials(request, self._account)
-            check_scope(below)
+            check_scope(request.method, below)
             return self._handle(request, below)
         except EnvelopeError as failure:
             if failure.code in (7001, 7003):

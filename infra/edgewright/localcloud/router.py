@@ -114,4 +114,4 @@ class Router:
             wrong_method = True
         if wrong_method:
             raise EnvelopeError("api", 7001, method=method)
-        raise EnvelopeError("api", 7003, path=path.lstrip("/"))
+        raise EnvelopeError("api", 7003, method=method, path=path.lstrip("/"))

@@ -61,6 +61,7 @@ class LocalCloud:
         self.control_url = ""
         self.url = ""
         self.log_path: Path | None = None
+        self._control: Control | None = None
 
     def __enter__(self) -> LocalCloud:
         with ExitStack() as stack:
@@ -73,6 +74,11 @@ class LocalCloud:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def reset(self) -> None:
+        """An empty account, as ``POST /control/reset``; credentials and ports stay."""
+        assert self._control is not None, "the local cloud is not running"
+        self._control.reset()
 
     def close(self) -> None:
         """End every process and thread, free the ports. A second time does nothing."""
@@ -99,7 +105,8 @@ class LocalCloud:
         runtime = Runtime(folder, (state or folder) / "objects", folder / "data.sock", front)
         stack.callback(runtime.close)
         runtime.apply(live_plan(account))
-        plane = ControlPlane(account, Control(account, runtime, models, data_plane.kv))
+        self._control = Control(account, runtime, models, data_plane.kv)
+        plane = ControlPlane(account, self._control)
         plane.serve(api)
         stack.callback(plane.stop)
         self.log_path = runtime.log.path

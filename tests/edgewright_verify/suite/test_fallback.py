@@ -53,6 +53,10 @@ def drills(drillable: tuple[Target, str]) -> Drills:
     target, secret = drillable
     target.needs("fallback")
     candidates = list(dict.fromkeys([target.model, *target.models]))[:MODELS_TRIED]
+    if all(_has_one_target(target, name) for name in candidates):
+        not_applicable(
+            f"each of the models {', '.join(candidates)} has one target, so there is nothing to fall back to"
+        )
     model = next((name for name in candidates if _falls_back(target, secret, name)), target.model)
     undrilled = ask(target, fresh(PROMPT), model=model)
     expect_status(undrilled.exchange, 200)
@@ -170,6 +174,10 @@ def test_drills_leave_the_cache_alone(drills: Drills) -> None:
     until_hit(lambda: ask(target, prompt, model=drills.model))
     drilled = ask(target, prompt, model=drills.model, headers=drills.sign(FAULTS[0])).exchange
     expect(not is_hit(drilled), "no HIT for a drilled request", cache_state(drilled.headers), drilled)
+
+
+def _has_one_target(target: Target, model: str) -> bool:
+    return bool(ask(target, fresh(PROMPT), model=model).exchange.headers.get("x-edge-targets") == "1")
 
 
 def _falls_back(target: Target, secret: str, model: str) -> bool:

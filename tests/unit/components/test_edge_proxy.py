@@ -1,5 +1,6 @@
 """EdgeProxy under the SDK's own mocks: which resources it declares, with what, and in which order."""
 
+import asyncio
 import json
 
 import pulumi
@@ -46,6 +47,7 @@ class Recorder(mocks.Mocks):
 
 @pytest.fixture
 def deploy(monkeypatch):
+    asyncio.set_event_loop(asyncio.new_event_loop())  # the SDK's mocks want one; an engine's run before leaves none
     monkeypatch.setattr(edge_proxy, "render", lambda _config: Bundle("entry.js", (Module("entry.js", "x"),)))
 
     def made(transform=None, **changes):

@@ -30,8 +30,8 @@ def test_the_token_is_good(bench):
 
 
 def test_a_foreign_account_is_out_of_scope_and_no_id_is_no_route(bench):
-    assert bench.error("GET", "/accounts/" + "0" * 32 + "/workers/workers") == (403, 9109)
-    assert bench.error("GET", "/zones/" + "0" * 32) == (403, 9109)
+    assert bench.error("GET", "/accounts/" + "0" * 32 + "/workers/workers") == (403, 10000)
+    assert bench.error("GET", "/zones/" + "0" * 32) == (403, 10000)
     assert bench.error("GET", "/accounts/nonsense/workers/workers") == (404, 7003)
 
 

@@ -45,9 +45,9 @@ def test_what_the_worker_writes_the_api_reads_and_back(bench, kv):
 def test_entries_expire_by_the_clock_of_the_account(bench, kv):
     bench.edge.put("/", params={"key": "k", "options": '{"expirationTtl": 60}'}, content="x")
     assert "expiration" in bench.api.get(f"{kv}/values/k").headers
-    bench.control.post("/clock", json={"advance_seconds": 59})
+    bench.control.post("/clock", json={"advance_seconds": 40})
     assert bench.edge.get("/", params={"key": "k"}).json()["value"] == "x"
-    bench.control.post("/clock", json={"advance_seconds": 2})
+    bench.control.post("/clock", json={"advance_seconds": 21})
     assert bench.edge.get("/", params={"key": "k"}).json()["value"] is None
     assert bench.error("GET", f"{kv}/values/k") == (404, 10009)
     assert bench.result("GET", f"{kv}/keys") == []

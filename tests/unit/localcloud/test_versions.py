@@ -51,6 +51,7 @@ def test_workerd_refuses_what_does_not_start(bench, text, said):
         ({"main_module": "other.js"}, 10021),
         ({"bindings": [{"name": "A", "type": "ai"}, {"name": "A", "type": "version_metadata"}]}, 10053),
         ({"bindings": [{"name": "K", "type": "kv_namespace", "namespace_id": "0" * 32}]}, 10041),
+        ({"bindings": [{"name": "K", "type": "kv_namespace", "namespace_id": "x"}]}, 10042),
         ({"bindings": [{"name": "S", "type": "service", "service": "none"}]}, 10144),
         ({"bindings": [{"name": "B", "type": "r2_bucket", "bucket_name": "b"}]}, 10042),
         ({"bindings": [{"name": "T", "type": "plain_text"}]}, 10042),
@@ -167,6 +168,9 @@ def test_objects_keep_their_rows_over_versions(bench):
     assert shown[0]["bindings"][0]["namespace_id"] == shown[1]["bindings"][0]["namespace_id"]
     assert shown[0]["bindings"][0]["script_name"] == "edge"
     assert shown[0]["exports"] == EXPORTS
+    namespaces = bench.result("GET", f"{bench.account}/workers/durable_objects/namespaces")
+    expected = {"name": "edge_Conv", "script": "edge", "class": "Conv", "use_sqlite": True}
+    assert namespaces == [{"id": shown[0]["bindings"][0]["namespace_id"], **expected}]
 
 
 def test_two_versions_in_a_split_share_one_object(bench):
@@ -208,6 +212,7 @@ def test_workers_are_found_by_id_and_name_and_renamed(bench):
     changed = bench.result("PUT", f"{every}/{identifier}", json={"name": "edge-2", "tags": ["t"]})
     assert (changed["name"], changed["tags"], changed["logpush"]) == ("edge-2", ["t"], False)
     assert changed["references"]["durable_objects"] == []
+    assert changed["subdomain"]["url"] == bench.cloud.url
     assert bench.error("GET", f"{every}/edge") == (404, 10007)
     assert bench.result("DELETE", f"{every}/edge-2") is None
     assert bench.error("DELETE", f"{every}/edge-2") == (404, 10007)

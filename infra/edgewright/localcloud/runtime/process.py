@@ -64,6 +64,7 @@ class Workerd:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(tell,),
+                start_new_session=True,  # a Ctrl-C in the terminal is for us, who then end it in order
             )
         finally:
             os.close(tell)

@@ -40,6 +40,7 @@ _REQUIRED = {
     "service": ("service",),
 }
 _MODULE_NAME = re.compile(r'[^\x00-\x1f"\\]{1,512}')
+_IDENTIFIER = re.compile(r"[0-9a-f]{32}")
 _DATASET = re.compile(r"[A-Za-z0-9_]{1,100}")
 
 
@@ -103,6 +104,8 @@ def _check_fields(binding: Doc) -> None:
             raise EnvelopeError("workers", 10042, name=binding["name"], detail=f"{field} is required")
     if kind in ("plain_text", "secret_text") and not isinstance(binding["text"], str):
         raise EnvelopeError("workers", 10042, name=binding["name"], detail="text must be a string")
+    if kind == "kv_namespace" and not _IDENTIFIER.fullmatch(str(binding["namespace_id"])):
+        raise EnvelopeError("workers", 10042, name=binding["name"], detail="namespace_id must be 32 hex digits")
     if kind == "analytics_engine" and not _DATASET.fullmatch(str(binding["dataset"])):
         raise EnvelopeError("workers", 10042, name=binding["name"], detail="dataset must be letters, digits and _")
 

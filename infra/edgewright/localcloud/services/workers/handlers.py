@@ -7,7 +7,7 @@ from werkzeug import Response
 from edgewright.localcloud.envelope import EnvelopeError, ok, paged
 from edgewright.localcloud.router import Call
 from edgewright.localcloud.services.workers import deployments as deployed
-from edgewright.localcloud.services.workers import models
+from edgewright.localcloud.services.workers import models, objects
 from edgewright.localcloud.services.workers import versions as uploads
 from edgewright.localcloud.services.workers.live import live_plan
 from edgewright.localcloud.storage import Doc
@@ -75,6 +75,13 @@ def version(call: Call) -> Response:
         identifier = next((each["id"] for each in reversed(uploads.all_of(call.account, found))), identifier)
     one = uploads.the_version(call.account, found, identifier)
     return ok(uploads.shown(call.account, found, one, modules=call.query.get("include") == "modules"))
+
+
+def object_namespaces(call: Call) -> Response:
+    """The Durable Object namespaces of all Workers."""
+    names = {each["id"]: each["name"] for each in call.account.workers.all()}
+    found = [objects.shown(doc, names[doc["worker_id"]]) for doc in call.account.objects.all()]
+    return paged(found, call.query)
 
 
 def deployments(call: Call) -> Response:

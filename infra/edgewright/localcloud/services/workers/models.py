@@ -11,6 +11,7 @@ from edgewright.localcloud.storage import Doc
 
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
 _SETTINGS = ("logpush", "tags", "observability", "subdomain", "tail_consumers")
+_SWITCHES = ("enabled", "previews_enabled")
 _REFERENCES = ("dispatch_namespace_outbounds", "domains", "durable_objects", "queues", "workers")
 
 
@@ -85,12 +86,12 @@ def delete_worker(account: Account, worker: Doc) -> list[str]:
 
 
 def shown(account: Account, worker: Doc) -> Doc:
-    """As the API shows it; what refers to it is not tracked. Its workers.dev address is where it answers here."""
+    """As the API shows it, its address the reachable one; what refers to it is not tracked."""
     hidden = ("migration_tag",)
     visible = {key: value for key, value in worker.items() if key not in hidden}
     suffix = f"{worker['name']}.{account.subdomain}.workers.dev"
-    subdomain = {**worker["subdomain"], "url": account.url, "preview_url_suffix": suffix}
-    return {**visible, "subdomain": subdomain, "references": {name: [] for name in _REFERENCES}}
+    visible["subdomain"] = {**worker["subdomain"], "url": account.url, "preview_url_suffix": suffix}
+    return {**visible, "references": {name: [] for name in _REFERENCES}}
 
 
 def _free_name(account: Account, name: Any) -> str:
@@ -110,4 +111,5 @@ def _settings(defaults: Doc, body: dict[str, Any]) -> Doc:
             merged[name] = before
         else:
             merged[name] = {**before, **given} if isinstance(before, dict) and isinstance(given, dict) else given
+    merged["subdomain"] = {key: bool(merged["subdomain"].get(key)) for key in _SWITCHES}
     return merged

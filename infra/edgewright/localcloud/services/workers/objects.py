@@ -83,6 +83,18 @@ def settle(account: Account, worker: Doc, version: Doc) -> list[str]:
     return gone
 
 
+def shown(namespace: Doc, script: str) -> Doc:
+    """As the API lists it."""
+    name = namespace["class"]
+    return {
+        "id": namespace["id"],
+        "name": f"{script}_{name}",
+        "script": script,
+        "class": name,
+        "use_sqlite": namespace["use_sqlite"],
+    }
+
+
 def _objects(content: Doc) -> list[tuple[str, Doc]]:
     exports = content.get("exports") or {}
     return [(name, export) for name, export in exports.items() if export.get("type") == _OBJECT]

@@ -17,6 +17,7 @@ ROUTES = (
     Route("GET", _ONE + "/versions", handlers.versions),
     Route("POST", _ONE + "/versions", handlers.create_version),
     Route("GET", _ONE + "/versions/{version}", handlers.version),
+    Route("GET", "/accounts/{account}/workers/durable_objects/namespaces", handlers.object_namespaces),
     Route("GET", _DEPLOYMENTS, handlers.deployments),
     Route("POST", _DEPLOYMENTS, handlers.create_deployment),
     Route("GET", _DEPLOYMENTS + "/{deployment}", handlers.deployment),
