@@ -1,5 +1,8 @@
 import { EdgeError } from "../errors.js";
 
+/** JSON schemas of tools are the deepest that callers send, and stay well below. */
+const MOST_DEPTH = 64;
+
 /**
  * Reads a request's JSON object, counting bytes as they arrive, whatever Content-Length says.
  * @param {Request} request
@@ -17,7 +20,16 @@ export async function readJson(request, limit) {
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw new EdgeError("invalid_request", "The body must be a JSON object.");
   }
+  if (!fits(value, MOST_DEPTH)) {
+    throw new EdgeError("invalid_request", `The body is nested more than ${MOST_DEPTH} levels deep.`);
+  }
   return value;
+}
+
+/** Whether a value is nested at most `levels` deep; looks no deeper than that, so that nothing overflows the stack. */
+function fits(value, levels) {
+  if (value === null || typeof value !== "object") return true;
+  return levels > 0 && Object.values(value).every((inner) => fits(inner, levels - 1));
 }
 
 async function readText(request, limit) {

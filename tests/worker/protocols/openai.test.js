@@ -127,6 +127,13 @@ test("bytes are counted while reading, whatever is announced", async () => {
   }
 });
 
+test("a body nested without end is refused, one nested as schemas are is not", async () => {
+  const { chat } = harness();
+  const nested = (levels) => `{"messages":[{"role":"user","content":"x"}],"metadata":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+  for (const levels of [64, 9_000]) assert.equal((await chat(nested(levels))).status, 400);
+  assert.equal((await chat(nested(60))).status, 200);
+});
+
 test("streaming that is off is refused by name", async () => {
   const { chat } = harness({ without: ["streaming"] });
   const response = await chat(ask("x", { stream: true }));
