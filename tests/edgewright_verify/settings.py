@@ -55,7 +55,7 @@ def root_of(url: str) -> str:
         raise TargetUnusable(f"the URL {url!r} is no http(s) address; fix: give e.g. https://edge.example.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise TargetUnusable(
-            f"--edge-url: the address of {parts.hostname} holds a user name, a query or a fragment; "
+            f"the URL of {parts.hostname} holds a user name, a query or a fragment; "
             "fix: give scheme, host and path only, and the key by EDGE_API_KEY"
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"

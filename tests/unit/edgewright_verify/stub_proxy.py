@@ -237,14 +237,19 @@ class StubProxy:
         return reply
 
     def fresh(self, request, drill, key):
-        headers = {"x-edge-target": TARGETS[0], "x-edge-attempts": "1"}
+        targets = "1" if self.has("one_target") else "2"
+        headers = {"x-edge-target": TARGETS[0], "x-edge-attempts": "1", "x-edge-targets": targets}
         if "cache" in (self.features or ()):
             headers["x-edge-cache"] = "HIT" if self.has("claims_hits") else "MISS"
         if drill is not None:
             if not self.has("drill_unmarked"):
                 headers["x-edge-drill"] = drill
             if drill != "cut":
-                if self.has("no_fallback") or (self.has("no_fallback_streaming") and request.get("stream")):
+                if (
+                    self.has("no_fallback")
+                    or self.has("one_target")
+                    or (self.has("no_fallback_streaming") and request.get("stream"))
+                ):
                     return Reply(502, _error_body("the model failed", "upstream_error"), headers)
                 headers |= {"x-edge-target": TARGETS[1], "x-edge-attempts": "2"}
                 if self.has("attempts_uncounted"):

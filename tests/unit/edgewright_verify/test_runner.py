@@ -44,6 +44,13 @@ def test_a_feature_that_is_off_is_never_passed(verify):
     assert ("fallback", "kept") not in by_suite
 
 
+def test_a_model_with_one_target_has_nothing_to_fall_back_to(verify):
+    outcome = verify(StubProxy("one_target"), suites=["fallback"])
+    by_outcome = {record["outcome"] for record in outcome.document["promises"]}
+    assert "broken" not in by_outcome
+    assert "not_applicable" in by_outcome
+
+
 def test_drills_without_their_secret_do_not_apply(verify):
     outcome = verify(suites=["fallback"], drill_secret=None)
     assert {record["outcome"] for record in outcome.document["promises"]} == {"not_applicable"}
