@@ -100,7 +100,7 @@ class Control:
             "domains": live.table["domains"],
             "routes": live.table["routes"],
             "versions": len(account.versions.all()),
-            "namespaces": {doc["id"]: doc["title"] for doc in account.namespaces.all()},
+            "kv_namespaces": {doc["id"]: doc["title"] for doc in account.namespaces.all()},
             "kv_entries": dict(entries),
             "data_points": account.database.rows("select count(*) from points")[0][0],
             "faults": self.faults.count(),

@@ -25,6 +25,7 @@ from edgewright.localcloud.runtime.supervisor import Runtime
 from edgewright.localcloud.services.workers.live import live_plan
 from edgewright.localcloud.storage import Database
 
+LONGEST_FOLDER = 70  # characters; a unix socket's path has at most 103 on macOS, 107 on Linux
 _BACKLOG = 1024  # connections that wait while workerd is swapped
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{40,80}")  # the provider's rule (cloudflare-api facts 2)
 
@@ -86,7 +87,7 @@ class LocalCloud:
         self._stack.close()
 
     def _start(self, stack: ExitStack) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="edgewright-"))  # short: a unix socket's path has at most 107 bytes
+        folder = Path(tempfile.mkdtemp(prefix="edgewright-", dir=_short_folder()))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         state = self._locked_state(stack) if self._state_dir else None
         database = Database(state / "account.sqlite" if state else None)
@@ -129,6 +130,12 @@ class LocalCloud:
                 fix="end that one, or choose another folder with --state",
             ) from None
         return self._state_dir.resolve()
+
+
+def _short_folder() -> str:
+    """Where temporary folders go, unless that is too long for a unix socket below it."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= LONGEST_FOLDER else "/tmp"
 
 
 def _listen(port: int, flag: str) -> socket.socket:

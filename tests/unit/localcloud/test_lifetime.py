@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 
 import httpx
@@ -150,6 +151,14 @@ def test_the_end_leaves_no_process_and_no_folder():
     cloud.close()
 
 
+def test_a_long_temporary_folder_does_no_harm(tmp_path, monkeypatch):
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with LocalCloud() as cloud:
+        assert httpx.get(cloud.url, trust_env=False).status_code == 404
+
+
 def test_workerd_is_started_again_when_it_ends_by_itself(bench):
     bench.deploy(bench.handler("return new Response('here')"))
     before = bench.control.get("/state").json()["workerd"]
@@ -168,10 +177,12 @@ with LocalCloud() as cloud:
 """
 
 
-def test_workerd_dies_with_its_parent():
+def test_workerd_dies_with_its_parent(tmp_path):
     if sys.platform != "linux":
         pytest.skip("only Linux ties a process to its parent")
-    parent = subprocess.Popen([sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # what is killed cannot clear up
+    command = [sys.executable, "-c", SCRIPT]
+    parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     with parent:
         pid = int(parent.stdout.readline())
         assert alive(pid)
