@@ -95,7 +95,7 @@ def test_the_recording_of_our_shape_is_answered_call_by_call(api):
             if call["method"] != "DELETE" and re.search(pattern, call["path"].split("?")[0]):
                 assert fields <= set(result), (call["path"], fields - set(result))
     state = api.control("GET", "state")
-    assert not any(state[name] for name in ("namespaces", "workers", "versions"))
+    assert not any(state[name] for name in ("kv_namespaces", "workers", "versions"))
 
 
 def test_what_the_recording_deploys_answers_in_workerd(api):

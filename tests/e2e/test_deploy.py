@@ -98,7 +98,7 @@ def test_the_life_of_a_stack(project, cloud):
     run(project, "destroy")
     state = control(cloud, "GET", "state")
     assert not state["workers"]
-    assert not state["namespaces"]
+    assert not state["kv_namespaces"]
     assert run(project, "outputs", expect=2).startswith("error: stack local is not deployed")
 
 
@@ -190,7 +190,7 @@ def test_a_killed_run_leaves_a_state_from_which_the_next_recovers(project, cloud
     control(cloud, "DELETE", "faults")
     run(project, "up")
     assert chat(outputs(project)).status_code == 200
-    assert len(control(cloud, "GET", "state")["namespaces"]) == 1
+    assert len(control(cloud, "GET", "state")["kv_namespaces"]) == 1
 
 
 def test_a_taken_port_names_the_flag_to_change(project):
