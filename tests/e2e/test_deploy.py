@@ -214,9 +214,9 @@ def test_state_is_kept_where_it_is_asked_for(project, tmp_path):
 
 
 def kill_serving(project):
-    """Start a local cloud, kill it as the kernel would, and return who was in its process group."""
+    """Start a local cloud, kill it as the kernel would, and return who belonged to it."""
     with serving("local", "up", cwd=project, killed=True) as facts:
-        children = group_of(facts["process"].pid)
+        children = family_of(facts["process"].pid)
         os.kill(facts["process"].pid, signal.SIGKILL)
         facts["process"].wait(10)
     return children
@@ -231,9 +231,15 @@ def test_a_killed_cloud_takes_workerd_with_it(project):
     assert not [pid for pid in children if alive(pid)]
 
 
-def group_of(pid):
-    done = subprocess.run(["ps", "-o", "pid=", "-g", str(pid)], capture_output=True, text=True, check=True)
-    return done.stdout.split()
+def family_of(pid):
+    """The process and all that descend from it."""
+    done = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
+    family = [str(pid)]
+    for line in sorted(done.stdout.splitlines(), key=lambda line: int(line.split()[0])):
+        child, parent = line.split()
+        if parent in family:
+            family.append(child)
+    return family
 
 
 def alive(pid):
