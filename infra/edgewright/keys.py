@@ -66,7 +66,12 @@ class LocalSecrets:
             raise EngineError(
                 f"{self.path}: cannot be read: {error}", fix="delete it; new local keys are made"
             ) from None
-        return kept if isinstance(kept, dict) else {}
+        keys = kept.get("client_keys", {}) if isinstance(kept, dict) else None
+        if not isinstance(keys, dict) or not set(kept) <= {"client_keys", "drill_secret"}:
+            raise EngineError(
+                f"{self.path}: does not hold a stack's secrets.", fix="delete it; new local keys are made"
+            )
+        return dict(kept)
 
     def _write(self, kept: dict[str, Any]) -> None:
         write_private(self.path, json.dumps(kept, indent=2, sort_keys=True))

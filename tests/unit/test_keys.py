@@ -5,6 +5,8 @@ import hmac
 import json
 import re
 
+import pytest
+from edgewright.errors import EngineError
 from edgewright.keys import LocalSecrets, key_hashes, new_client_key
 
 
@@ -26,6 +28,14 @@ def test_hashes_are_stable_and_follow_the_keys():
     first, second = new_client_key(), new_client_key()
     assert key_hashes({"a": first, "b": second}) == key_hashes({"b": second, "a": first})
     assert key_hashes({"a": first}) != key_hashes({"a": second})
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"x": 1}', '{"client_keys": []}'])
+def test_a_damaged_file_of_secrets_is_told_and_not_replaced(tmp_path, text):
+    (tmp_path / "secrets.json").write_text(text)
+    with pytest.raises(EngineError, match="new local keys are made"):
+        LocalSecrets(tmp_path).fill({})
+    assert (tmp_path / "secrets.json").read_text() == text
 
 
 def test_local_secrets_survive_and_grow(tmp_path):

@@ -8,12 +8,12 @@ const MADE_UP = new Set(["id", "createdAt", "name_id"]);
 /** Settings that a request may write out although they are what happens without them. */
 const DEFAULTS = { n: 1, temperature: undefined, tool_choice: "auto", stop: undefined, logprobs: false };
 
-/** JSON with sorted keys and without null or undefined members. */
+/** JSON with sorted keys. Nulls stay: within a schema they mean something. */
 export function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (value === null || typeof value !== "object") return JSON.stringify(value ?? null);
   const members = Object.keys(value)
-    .filter((key) => value[key] !== undefined && value[key] !== null)
+    .filter((key) => value[key] !== undefined)
     .sort()
     .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`);
   return `{${members.join(",")}}`;
@@ -22,10 +22,10 @@ export function canonical(value) {
 /** The canonical text of a request of one tenant. */
 export function canonicalRequest(tenant, chat) {
   const settings = Object.fromEntries(
-    Object.entries(chat.settings).filter(([key, value]) => !IGNORED.has(key) && (!(key in DEFAULTS) || value !== DEFAULTS[key])),
+    Object.entries(chat.settings).filter(([key, value]) => value !== null && !IGNORED.has(key) && (!(key in DEFAULTS) || value !== DEFAULTS[key])),
   );
   const messages = chat.messages.map((message) =>
-    Object.fromEntries(Object.entries(message).filter(([key]) => !MADE_UP.has(key))),
+    Object.fromEntries(Object.entries(message).filter(([key, value]) => value !== null && !MADE_UP.has(key))),
   );
   return canonical({ v: 1, tenant, model: chat.model, messages, settings });
 }

@@ -35,6 +35,7 @@ export class Collector {
       this.size += (event.text ?? event.arguments ?? "").length;
       if (event.type === "delta") answer.content += event.text;
       else if (event.type === "reasoning") answer.reasoning += event.text;
+      else if (event.type === "refusal") answer.refusal = (answer.refusal ?? "") + event.text;
       else if (event.type === "tool_call") this.#call(event);
       else if (event.type === "finish") answer.finish_reason = event.reason;
       else if (event.type === "usage") answer.usage = event.usage;

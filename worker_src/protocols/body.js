@@ -1,5 +1,8 @@
 import { EdgeError } from "../errors.js";
 
+/** A caller who is cut while it sends never sees the refusal, so this many bytes too many are read and dropped. */
+const MOST_DISCARDED = 33_554_432;
+
 /** JSON schemas of tools are the deepest that callers send, and stay well below. */
 const MOST_DEPTH = 64;
 
@@ -33,20 +36,25 @@ function fits(value, levels) {
 }
 
 async function readText(request, limit) {
-  const tooLarge = () => new EdgeError("request_too_large", `The body is larger than ${limit} bytes.`);
-  if (Number(request.headers.get("content-length")) > limit) throw tooLarge();
   if (!request.body) return "";
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
   const reader = request.body.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+  for (let part = await next(reader); !part.done; part = await next(reader)) {
     size += part.value.byteLength;
-    if (size > limit) {
-      await reader.cancel();
-      throw tooLarge();
-    }
-    text += decoder.decode(part.value, { stream: true });
+    if (size > limit + MOST_DISCARDED) break;
+    if (size <= limit) text += decoder.decode(part.value, { stream: true });
   }
-  return text + decoder.decode();
+  if (size <= limit) return text + decoder.decode();
+  await reader.cancel().catch(() => {});
+  throw new EdgeError("request_too_large", `The body is larger than ${limit} bytes.`);
+}
+
+async function next(reader) {
+  try {
+    return await reader.read();
+  } catch {
+    throw new EdgeError("invalid_request", "The body could not be read to its end.");
+  }
 }

@@ -6,7 +6,7 @@ import { EdgeError } from "../errors.js";
  * model is to be told (temperature, tools, response_format, ...), untouched.
  *
  * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage}`. Neutral stream events:
- * `{type: "delta", text}`, `{type: "reasoning", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
+ * `{type: "delta", text}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
  * `{type: "usage", usage}`, `{type: "finish", reason}`, `{type: "error", error}`.
  */
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
@@ -19,6 +19,21 @@ const RANGES = {
 };
 
 const COUNTS = ["max_tokens", "max_completion_tokens", "n", "top_logprobs", "seed"];
+const AT_LEAST_ONE = ["max_tokens", "max_completion_tokens", "n"];
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const isText = (value) => typeof value === "string";
+
+/** Kinds of further settings: what they must be, and in words. */
+const KINDS = {
+  response_format: [isObject, "an object"],
+  stop: [(value) => isText(value) || (Array.isArray(value) && value.every(isText)), "a string or a list of strings"],
+  tool_choice: [(value) => isText(value) || isObject(value), "a string or an object"],
+  logit_bias: [isObject, "an object"],
+  logprobs: [(value) => typeof value === "boolean", "true or false"],
+  user: [isText, "a string"],
+  metadata: [isObject, "an object"],
+};
 
 /**
  * @param {object} body parsed JSON of an OpenAI chat request
@@ -31,6 +46,8 @@ export function chatRequest(body, config, caller) {
   checkMessages(messages, config.limits.max_messages);
   checkSettings(settings);
   if (stream !== undefined && stream !== null && typeof stream !== "boolean") wrong("stream", "must be true or false");
+  if (streamOptions !== undefined && streamOptions !== null && !isObject(streamOptions)) wrong("stream_options", "must be an object");
+  if (stream === true && settings.n > 1) wrong("n", "must be 1 in a stream");
   const name = resolve(requested, config, caller);
   return {
     model: name,
@@ -73,6 +90,7 @@ function checkMessage(message, index) {
   if (message === null || typeof message !== "object" || Array.isArray(message)) wrong(at, "must be an object");
   if (!ROLES.has(message.role)) wrong(`${at}.role`, `must be one of ${[...ROLES].join(", ")}`);
   const { content, tool_calls: calls } = message;
+  if (Array.isArray(calls) && !calls.every(isObject)) wrong(`${at}.tool_calls`, "must be a list of objects");
   if (typeof content === "string") return;
   if (Array.isArray(content)) return content.forEach((part, place) => checkPart(part, `${at}.content[${place}]`));
   const silent = message.role === "assistant" && (Array.isArray(calls) || message.function_call);
@@ -94,7 +112,11 @@ function checkSettings(settings) {
     const value = settings[name];
     if (value !== undefined && value !== null && !Number.isInteger(value)) wrong(name, "must be a whole number");
   }
-  if (settings.max_tokens !== undefined && settings.max_tokens !== null && settings.max_tokens < 1) wrong("max_tokens", "must be at least 1");
+  for (const name of AT_LEAST_ONE) if (Number.isInteger(settings[name]) && settings[name] < 1) wrong(name, "must be at least 1");
+  for (const [name, [fits, words]] of Object.entries(KINDS)) {
+    const value = settings[name];
+    if (value !== undefined && value !== null && !fits(value)) wrong(name, `must be ${words}`);
+  }
   if (settings.tools !== undefined && settings.tools !== null) checkTools(settings.tools);
 }
 

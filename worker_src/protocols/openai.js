@@ -38,6 +38,7 @@ function encoder(chat) {
   const frames = {
     delta: (event) => chunk({ content: event.text }),
     reasoning: (event) => chunk({ reasoning_content: event.text }),
+    refusal: (event) => chunk({ refusal: event.text }),
     tool_call: (event) => chunk({ tool_calls: [toolDelta(event)] }),
     finish: (event) => chunk({}, event.reason),
     usage: (event) => (chat.include_usage ? `${head}],"usage":${JSON.stringify(event.usage)}}\n\n` : ""),

@@ -33,6 +33,12 @@ export class SseReader {
     let input = text;
     if (this.#afterCr && input.startsWith("\n")) input = input.slice(1);
     if (text) this.#afterCr = text.endsWith("\r");
+    if (!last && !/[\r\n]/.test(input)) {
+      // No line ends here: joined later, so that a large event in small pieces is not split anew with each.
+      this.#rest += input;
+      if (this.#rest.length > MAX_EVENT) throw new RangeError("the event is too large");
+      return [];
+    }
     input = this.#rest + input;
     const lines = input.split(/\r\n|\r|\n/);
     this.#rest = lines.pop();

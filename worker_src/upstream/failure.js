@@ -76,9 +76,12 @@ export function classify(httpStatus, { internal = null, named = null, headers } 
 /** Milliseconds of `Retry-After-Ms` or `Retry-After` (seconds or a date); null if absent or unreadable. */
 export function retryAfter(headers) {
   const exact = Number(headers?.get("retry-after-ms") ?? Number.NaN);
-  if (Number.isFinite(exact)) return Math.max(0, exact);
+  if (Number.isFinite(exact)) return bounded(exact);
   const text = headers?.get("retry-after");
   if (!text) return null;
   const milliseconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : null;
+  return Number.isFinite(milliseconds) ? bounded(milliseconds) : null;
 }
+
+const DAY = 86_400_000;
+const bounded = (milliseconds) => Math.min(DAY, Math.max(0, milliseconds));

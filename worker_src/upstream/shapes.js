@@ -4,17 +4,36 @@ import { UpstreamFailure } from "./failure.js";
 
 const text = (value) => (typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value));
 
-/** Finish reasons as OpenAI names them. */
-const finish = (reason) => (reason === "model_length" ? "length" : reason);
+const FINISHES = new Set(["stop", "length", "tool_calls", "content_filter", "function_call"]);
+
+/** Finish reasons as OpenAI names them; a model's own words for an end are a stop, null is none. */
+function finish(reason) {
+  if (reason === null || reason === undefined) return null;
+  if (reason === "error") throw new UpstreamFailure("unavailable");
+  if (reason === "model_length") return "length";
+  return FINISHES.has(reason) ? reason : "stop";
+}
+
+/** Usage with its numbers only, the details one level down; null where there is none. */
+function usageOf(given, levels = 1) {
+  if (given === null || typeof given !== "object" || Array.isArray(given)) return null;
+  const kept = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (Number.isFinite(value)) kept[name] = value;
+    else if (levels > 0 && name.endsWith("_details")) kept[name] = usageOf(value, levels - 1) ?? {};
+  }
+  return kept;
+}
+
+const index = (given) => (Number.isInteger(given) && given >= 0 && given < 128 ? given : 0);
 
 function toolCalls(calls) {
-  return (calls ?? []).filter(Boolean).map((call, index) => {
+  return (Array.isArray(calls) ? calls : []).filter(Boolean).map((call) => {
     const named = call.function ?? call;
     return {
       id: call.id ?? `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`,
       type: "function",
       function: { name: named.name, arguments: text(named.arguments ?? {}) },
-      ...(call.index === undefined ? {} : { index: call.index ?? index }),
     };
   });
 }
@@ -36,12 +55,12 @@ function fromChoices({ choices, usage }) {
   if (!message || typeof message !== "object") throw new UpstreamFailure("malformed");
   const calls = toolCalls(message.tool_calls);
   const answer = {
-    content: message.content ?? (calls.length ? null : ""),
-    reasoning: message.reasoning_content ?? message.reasoning ?? null,
-    refusal: message.refusal ?? null,
+    content: message.content === null || message.content === undefined ? (calls.length ? null : "") : text(message.content),
+    reasoning: text(message.reasoning_content ?? message.reasoning) || null,
+    refusal: text(message.refusal) || null,
     tool_calls: calls,
     finish_reason: finish(reason) ?? (calls.length ? "tool_calls" : "stop"),
-    usage: usage ?? null,
+    usage: usageOf(usage),
   };
   // Several choices, or log probabilities, are passed on as they are: the neutral answer holds one plain text.
   if (choices.length > 1 || choices[0].logprobs) answer.choices = choices;
@@ -56,7 +75,7 @@ function fromResponse({ response, tool_calls: given, usage }) {
     refusal: null,
     tool_calls: calls,
     finish_reason: calls.length ? "tool_calls" : "stop",
-    usage: usage ?? null,
+    usage: usageOf(usage),
   };
 }
 
@@ -65,8 +84,9 @@ export function answerEvents(answer) {
   const events = [];
   if (answer.reasoning) events.push({ type: "reasoning", text: answer.reasoning });
   if (answer.content) events.push({ type: "delta", text: answer.content });
-  answer.tool_calls?.forEach((call, index) =>
-    events.push({ type: "tool_call", index, id: call.id, name: call.function.name, arguments: call.function.arguments }),
+  if (answer.refusal) events.push({ type: "refusal", text: answer.refusal });
+  answer.tool_calls?.forEach((call, place) =>
+    events.push({ type: "tool_call", index: place, id: call.id, name: call.function.name, arguments: call.function.arguments }),
   );
   events.push({ type: "finish", reason: answer.finish_reason });
   if (answer.usage) events.push({ type: "usage", usage: answer.usage });
@@ -103,7 +123,7 @@ export class EventReader {
     }
     if (chunk === null || typeof chunk !== "object") throw new UpstreamFailure("malformed");
     if (chunk.error || chunk.errors?.length) throw new UpstreamFailure("unavailable");
-    if (chunk.usage) this.#usage = chunk.usage;
+    if (chunk.usage) this.#usage = usageOf(chunk.usage);
     return Array.isArray(chunk.choices) ? this.#choice(chunk.choices[0]) : this.#response(chunk);
   }
 
@@ -125,27 +145,29 @@ export class EventReader {
     const delta = choice.delta ?? {};
     const events = [];
     const reasoning = delta.reasoning_content ?? delta.reasoning;
-    if (reasoning) events.push({ type: "reasoning", text: reasoning });
+    if (reasoning) events.push({ type: "reasoning", text: text(reasoning) });
+    if (delta.refusal) events.push({ type: "refusal", text: text(delta.refusal) });
     if (delta.content) events.push({ type: "delta", text: text(delta.content) });
-    for (const call of delta.tool_calls ?? []) if (call) events.push(this.#toolCall(call));
+    for (const call of Array.isArray(delta.tool_calls) ? delta.tool_calls : []) if (call) events.push(this.#toolCall(call));
     return events;
   }
 
-  #toolCall({ index = 0, id, function: named = {} }) {
+  #toolCall({ index: given, id, function: named = {} }) {
     this.#called = true;
-    const first = !this.#ids.has(index);
-    if (first) this.#ids.set(index, id ?? `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`);
+    const place = index(given);
+    const first = !this.#ids.has(place);
+    if (first) this.#ids.set(place, id ?? `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`);
     const held = named.arguments;
     const fragment = held === undefined || held === null ? "" : text(held);
-    return { type: "tool_call", index, ...(first ? { id: this.#ids.get(index) } : {}), ...(named.name ? { name: named.name } : {}), arguments: fragment };
+    return { type: "tool_call", index: place, ...(first ? { id: this.#ids.get(place) } : {}), ...(named.name ? { name: named.name } : {}), arguments: fragment };
   }
 
   #response(chunk) {
     const events = [];
     if (chunk.response) events.push({ type: "delta", text: text(chunk.response) });
-    toolCalls(chunk.tool_calls).forEach((call, index) => {
+    toolCalls(chunk.tool_calls).forEach((call, place) => {
       this.#called = true;
-      events.push({ type: "tool_call", index, id: call.id, name: call.function.name, arguments: call.function.arguments });
+      events.push({ type: "tool_call", index: place, id: call.id, name: call.function.name, arguments: call.function.arguments });
     });
     return events;
   }

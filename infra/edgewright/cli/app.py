@@ -52,6 +52,10 @@ def main() -> NoReturn:
     except EdgewrightError as error:
         err.print(f"[bold red]error:[/] {escape(str(error))}")
         sys.exit(COULD_NOT_RUN)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        err.print(f"[bold red]error:[/] {escape(f'{error.strerror or error}:{where}')}")
+        sys.exit(COULD_NOT_RUN)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)

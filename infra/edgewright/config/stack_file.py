@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class StackFile:
 def _load(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text("utf8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML: {error}", fix="correct the file at the place named") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
@@ -65,6 +66,7 @@ def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
     config = _load(path).get("config") or {}
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: `config` is not a mapping.", fix="write `config:` and one key a line")
+    _refuse_loops(path, config)
     values: dict[str, Any] = {}
     encrypted: set[str] = set()
     for full_key, value in config.items():
@@ -78,7 +80,16 @@ def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
     return values, encrypted
 
 
+def _refuse_loops(path: Path, config: Any) -> None:
+    """YAML's anchors can make a mapping hold itself; nothing after this could walk it."""
+    try:
+        json.dumps(config, default=str)
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path}: a value holds itself through an anchor.", fix="write it out") from None
+
+
 def _has_secure(value: Any) -> bool:
+    """Whether an encrypted value is somewhere in ``value``."""
     if isinstance(value, dict):
         return set(value) == {"secure"} or any(_has_secure(item) for item in value.values())
     return isinstance(value, list) and any(_has_secure(item) for item in value)

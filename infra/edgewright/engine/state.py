@@ -61,6 +61,14 @@ class State:
             raise EngineError(f"{path}: cannot be read: {error}", fix="restore it, or delete it and run `up`") from None
         if not isinstance(held, dict) or held.get("schema") != SCHEMA:
             raise EngineError(f"{path}: is not of schema {SCHEMA}.", fix="delete it and run `up` again")
+        try:
+            return cls._from(path, held)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise EngineError(f"{path}: parts of it are missing or wrong.", fix="restore it, or delete it") from None
+
+    @classmethod
+    def _from(cls, path: Path, held: dict[str, Any]) -> State:
+        bytes.fromhex(held["salt"])
         return cls(
             path,
             held["salt"],

@@ -190,6 +190,9 @@ def test_an_encrypted_secret_counts_as_present(tmp_path):
         ("- a\n", "not a mapping"),
         ("config: [1]", "not a mapping"),
         (b"\xff\xfe\x00", "not YAML"),
+        ("config:\n  edgewright:compatibility_date: 2026-13-45\n", "not YAML"),
+        ("config: &a\n  edgewright:models: *a\n", "holds itself"),
+        ("[" * 20_000, "not YAML"),
     ],
 )
 def test_a_broken_file_is_told_plainly(tmp_path, text, said):

@@ -195,8 +195,11 @@ def test_secret_outputs_are_hidden_unless_asked_for(stack):
     assert stack().outputs(reveal=True)["verify_key"] == KEY
 
 
-def test_a_broken_state_file_is_told(stack):
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"schema": 1}', '{"schema": 1, "salt": "x", "resources": 7}', '{"schema": 9}']
+)
+def test_a_broken_state_file_is_told(stack, text):
     stack().up()
-    (stack.folder / ".edgewright/stacks/dev/state.json").write_text("{")
-    with pytest.raises(EngineError, match="cannot be read"):
+    (stack.folder / ".edgewright/stacks/dev/state.json").write_text(text)
+    with pytest.raises(EngineError, match=r"state\.json: .*\n  fix: "):
         stack().up()

@@ -23,6 +23,11 @@ test("what the model is told makes a difference", () => {
   assert.ok(!same({ messages: [{ role: "system", content: "hi" }] }, {}));
 });
 
+test("a null within a schema is not the same as nothing", () => {
+  const schema = (inner) => ({ settings: { response_format: { json_schema: { schema: { properties: { x: inner } } } } } });
+  assert.ok(!same(schema({ const: null }), schema({})));
+});
+
 test("the tenant is part of the key", async () => {
   assert.notEqual(await cacheKey("a", chat()), await cacheKey("b", chat()));
   assert.match(await cacheKey("a", chat()), /^[0-9a-f]{64}$/);

@@ -69,6 +69,33 @@ test("a streamed tool call opens once and can be put together", async () => {
   assert.equal(calls.map((call) => call.function.arguments).join(""), '{"a":1}');
 });
 
+test("a refusal reaches the caller, whole and streamed, through the cache too", async () => {
+  const model = (inputs) => (inputs.stream ? sse({ choices: [{ delta: { refusal: "I refuse" }, finish_reason: "stop" }] }) : json({ choices: [{ message: { role: "assistant", content: null, refusal: "I refuse" }, finish_reason: "stop" }] }));
+  const { chat } = harness({ models: { one: model } });
+  for (const headers of [{}, { "cache-control": "no-store" }]) {
+    assert.equal((await (await chat(ask("x"), { headers })).json()).choices[0].message.refusal, "I refuse");
+    const list = await chunks(await chat(ask("x", { stream: true }), { headers }));
+    assert.equal(list.map((chunk) => chunk.choices?.[0]?.delta.refusal ?? "").join(""), "I refuse");
+  }
+});
+
+test("what a model sends out of place does not reach the caller", async () => {
+  const odd = { choices: [{ message: { role: "assistant", content: "ok" }, finish_reason: "canary" }], usage: "canary" };
+  const deep = JSON.parse(`${'{"a_details":'.repeat(2_000)}{}${"}".repeat(2_000)}`);
+  for (const reply of [odd, { ...odd, usage: deep }, { ...odd, usage: { total_tokens: 3, note: "canary" } }]) {
+    const { chat } = harness({ models: { one: () => json(reply) } });
+    const response = await chat(ask("x"));
+    assert.equal(response.status, 200);
+    assert.ok(!(await response.text()).includes("canary"));
+  }
+});
+
+test("a body that breaks off is the caller's mistake", async () => {
+  const { chat } = harness();
+  const body = new ReadableStream({ pull: (controller) => controller.error(new Error("broken")) });
+  assert.equal((await chat(body)).status, 400);
+});
+
 test("reasoning is passed on under OpenAI's neighbours' name", async () => {
   const { chat } = harness({ models: { one: () => sse({ choices: [{ delta: { reasoning: "hm" } }] }, { choices: [{ delta: { content: "a" }, finish_reason: "stop" }] }) } });
   const list = await chunks(await chat(ask("x", { stream: true })));
@@ -105,6 +132,12 @@ const MISTAKES = [
   [{ messages: Array.from({ length: 21 }, () => ({ role: "user", content: "x" })) }, "invalid_request", "messages"],
 ];
 
+for (const [name, value] of Object.entries({ response_format: 1, stop: 5, tool_choice: 1, logit_bias: [], logprobs: "yes", user: 7, metadata: "x", stream_options: 1, max_completion_tokens: -1 })) {
+  MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);
+}
+MISTAKES.push([ask("x", { n: 2, stream: true }), "invalid_request", "n"]);
+MISTAKES.push([{ messages: [{ role: "assistant", tool_calls: [null] }] }, "invalid_request", "messages[0].tool_calls"]);
+
 for (const [body, code, param] of MISTAKES) {
   test(`${JSON.stringify(body).slice(0, 60)} is refused with 400 ${code} at ${param}`, async () => {
     const { chat, calls } = harness();
@@ -129,7 +162,7 @@ test("bytes are counted while reading, whatever is announced", async () => {
 
 test("a body nested without end is refused, one nested as schemas are is not", async () => {
   const { chat } = harness();
-  const nested = (levels) => `{"messages":[{"role":"user","content":"x"}],"metadata":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+  const nested = (levels) => `{"messages":[{"role":"user","content":"x"}],"metadata":{"a":${"[".repeat(levels)}${"]".repeat(levels)}}}`;
   for (const levels of [64, 9_000]) assert.equal((await chat(nested(levels))).status, 400);
   assert.equal((await chat(nested(60))).status, 200);
 });

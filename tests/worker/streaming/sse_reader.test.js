@@ -46,6 +46,14 @@ test("any split of the bytes gives the same events", () => {
   }
 });
 
+test("a large event in small pieces is read once, not anew with each piece", () => {
+  const reader = new SseReader();
+  const whole = bytes.encode(`data: ${"x".repeat(900_000)}\n\n`);
+  const found = [];
+  for (let place = 0; place < whole.length; place += 100) found.push(...reader.push(whole.slice(place, place + 100)));
+  assert.equal(found[0].length, 900_000);
+});
+
 test("an endless event is refused instead of filling memory", () => {
   const reader = new SseReader();
   const part = bytes.encode("x".repeat(300_000));
