@@ -86,7 +86,9 @@ def demo(project: Project = None) -> None:
     with tempfile.TemporaryDirectory(prefix="edgewright-") as folder, _running(root, Path(folder), 0, 0) as running:
         outputs = _deploy(root, running, {})
         _greet(outputs["url"], outputs["verify_key"])
-        err.print("these answer while the demo runs; `edgewright local up` keeps the proxy up", style="dim", markup=False)
+        err.print(
+            "these answer while the demo runs; `edgewright local up` keeps the proxy up", style="dim", markup=False
+        )
         code = run(Options(url=outputs["url"], key=outputs["verify_key"], drill_secret=outputs["drill_secret"]))
     sys.exit(code)
 
