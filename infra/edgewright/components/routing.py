@@ -11,6 +11,9 @@ from edgewright.components.transform import Transform, transformed
 from edgewright.config import StackConfig
 
 
+LOOPBACK = "http://127.0.0.1:"  # where the local cloud serves
+
+
 def zone_id(zone: str, opts: pulumi.InvokeOptions) -> pulumi.Output[str]:
     """Id of the zone of that name; the API has to know exactly one."""
     found = cloudflare.get_zone_output(filter=cloudflare.GetZoneFilterArgs(name=zone, match="all"), opts=opts)
@@ -62,13 +65,15 @@ def addresses(config: StackConfig, subdomain_url: str | None, version_urls: list
             found.append(f"https://{host}")
     if config.workers_dev:
         found += _workers_dev(config.worker_name, subdomain_url, version_urls or [])
-    return sorted(dict.fromkeys(found), key=lambda url: not url.startswith("http://127.0.0.1"))
+    return sorted(dict.fromkeys(found), key=lambda url: not url.startswith(LOOPBACK))
 
 
 def _workers_dev(worker: str, subdomain_url: str | None, version_urls: list[str]) -> list[str]:
     if subdomain_url:
         return [subdomain_url.rstrip("/")]
     for url in version_urls:
+        if url.startswith(LOOPBACK):
+            return [url.rstrip("/")]
         match = re.match(rf"(https?://)[0-9a-f]{{8}}-({re.escape(worker)}\..+?)/?$", url)
         if match:
             return [match[1] + match[2]]

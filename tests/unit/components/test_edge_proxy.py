@@ -123,3 +123,4 @@ def test_a_transform_amends_any_child(deploy):
 def test_the_local_address_comes_first():
     config = from_values(VALUES, source="x")
     assert routing.addresses(config, "http://127.0.0.1:8787", [])[0] == "http://127.0.0.1:8787"
+    assert routing.addresses(config, None, ["http://127.0.0.1:8787"])[0] == "http://127.0.0.1:8787"
