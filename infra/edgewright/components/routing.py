@@ -10,7 +10,6 @@ import pulumi_cloudflare as cloudflare
 from edgewright.components.transform import Transform, transformed
 from edgewright.config import StackConfig
 
-
 LOOPBACK = "http://127.0.0.1:"  # where the local cloud serves
 
 
