@@ -83,7 +83,7 @@ def write_config(folder: Path, port: int) -> dict[str, int]:
         bindings = [
             f'(name = "CONTENT_HASH", text = "{bundle.content_hash}")',
             f'(name = "DRILL_SECRET", text = "{"d" * 64}")',
-            f'(name = "KEY_HASHES", text = {json.dumps(key_hashes({"bench": KEY}))})',
+            f'(name = "KEY_HASHES", text = {json.dumps(key_hashes({"bench": [KEY]}))})',
         ]
         if label == "all, KV read":
             bindings.append('(name = "CACHE", kvNamespace = "kv")')

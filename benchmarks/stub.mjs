@@ -1,5 +1,5 @@
-// The upstream of the benchmarks: answers OpenAI chat at once, JSON or 22 server-sent events (or one every
-// `pace` ms), and serves workerd's KV protocol from a Map. Prints its port.
+// The upstream of the benchmarks: answers OpenAI chat at once, JSON or 22 server-sent events (each a
+// chunk of its own, at once or one every `pace` ms), and serves workerd's KV protocol from a Map. Prints its port.
 import { createServer } from "node:http";
 
 const WORDS = 20;
@@ -9,7 +9,8 @@ const chunk = (delta, finish = null) =>
 const EVENTS = [
   chunk({ role: "assistant", content: "" }),
   ...Array.from({ length: WORDS }, (_, index) => chunk({ content: `word${index} ` })),
-  chunk({}, "stop") + "data: [DONE]\n\n",
+  chunk({}, "stop"),
+  "data: [DONE]\n\n",
 ];
 const ANSWER = JSON.stringify({
   id: "c", object: "chat.completion", created: 1, model: "m",
@@ -42,10 +43,9 @@ async function chat(request, response) {
   }
   response.setHeader("content-type", "text/event-stream");
   const pace = Number(asked.user ?? 0);
-  if (!pace) return response.end(EVENTS.join(""));
   for (const event of EVENTS) {
     response.write(event);
-    await new Promise((resolve) => setTimeout(resolve, pace));
+    if (pace) await new Promise((resolve) => setTimeout(resolve, pace));
   }
   return response.end();
 }

@@ -16,19 +16,20 @@ import { single } from "./upstream/step.js";
  * @returns {{fetch(request: Request, env: object, execution: object): Promise<Response>}}
  */
 export function createApp(config, { features, protocols, upstreams }) {
-  const { auth, cache, cors, drills, fallback, streaming } = features;
+  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, signatures, streaming } = features;
   const upstream = createUpstream(config, upstreams);
   const run = compose(
     [
       cors?.(config),
       envelope,
       route(),
+      signatures?.(config),
       auth?.(config),
       pages(config),
       decode(config, protocols, streaming),
       drills?.(config),
-      cache?.(config),
-      fallback ? fallback(config, upstream) : single(config, upstream),
+      cache?.(config, encryption),
+      fallback ? fallback(config, upstream, { breaker, continuation }) : single(config, upstream),
     ].filter(Boolean),
   );
   return {

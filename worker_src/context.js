@@ -21,10 +21,12 @@ export function createContext(request, env, execution, config) {
     /** Who calls: set by auth; without auth everybody is one tenant. */
     caller: { name: "anonymous", tenant: "public", models: null },
     route: null,
+    /** The body's text, once it has been read. */
+    body: null,
     /** The neutral chat request, set by the protocol. */
     chat: null,
     drill: null,
-    /** Facts for headers: which target answered, how many calls it took, what the cache said, milliseconds. */
-    facts: { target: null, attempts: 0, cache: null, age: null, upstream_ms: null },
+    /** For headers and reports: which target answered, every call made, what cache and breaker said, milliseconds. */
+    facts: { target: null, calls: [], cache: null, age: null, breaker: [], upstream_ms: null },
   };
 }

@@ -14,7 +14,7 @@ export async function envelope(context, next) {
     await drain(context.request);
     response = errorResponse(asEdgeError(thrown));
   }
-  const answer = context.request.method === "HEAD" ? new Response(null, response) : mutable(response);
+  const answer = context.request.method === "HEAD" ? new Response(null, response) : response;
   answer.headers.set("x-request-id", context.id);
   answer.headers.set("x-edge-version", (context.env.CONTENT_HASH ?? "").slice(0, 16));
   if (context.chat) factHeaders(answer.headers, context);
@@ -27,18 +27,9 @@ async function drain(request) {
   if (request.body && !request.bodyUsed && length <= MOST_DRAINED) await request.arrayBuffer().catch(() => {});
 }
 
-function mutable(response) {
-  try {
-    response.headers.set("x-edge-version", "");
-    return response;
-  } catch {
-    return new Response(response.body, response);
-  }
-}
-
 function factHeaders(headers, { facts, chat, drill, started }) {
   headers.set("x-edge-model", chat.model);
-  headers.set("x-edge-attempts", String(facts.attempts));
+  headers.set("x-edge-attempts", String(facts.calls.length));
   headers.set("x-edge-targets", String(chat.targets.length));
   if (facts.target) headers.set("x-edge-target", facts.target);
   if (facts.cache) headers.set("x-edge-cache", facts.cache);
@@ -47,5 +38,6 @@ function factHeaders(headers, { facts, chat, drill, started }) {
   const timings = [`edge;dur=${Date.now() - started}`];
   if (facts.cache) timings.push(`cache;desc=${facts.cache}`);
   if (facts.upstream_ms !== null) timings.push(`upstream;dur=${facts.upstream_ms}`);
+  for (const told of facts.breaker) timings.push(`breaker;desc="${told}"`);
   headers.set("server-timing", timings.join(", "));
 }

@@ -7,9 +7,12 @@ export const CODES = Object.freeze({
   invalid_request: [400, "invalid_request_error"],
   unsupported_parameter: [400, "invalid_request_error"],
   context_length_exceeded: [400, "invalid_request_error"],
+  content_filter: [400, "invalid_request_error"],
   invalid_api_key: [401, "authentication_error"],
   invalid_drill: [403, "permission_error"],
   model_not_allowed: [403, "permission_error"],
+  origin_not_allowed: [403, "permission_error"],
+  route_not_allowed: [403, "permission_error"],
   not_found: [404, "invalid_request_error"],
   model_not_found: [404, "invalid_request_error"],
   method_not_allowed: [405, "invalid_request_error"],
@@ -30,25 +33,29 @@ export class EdgeError extends Error {
   /**
    * @param {keyof typeof CODES} code
    * @param {string} message for the caller; never an upstream's own text
-   * @param {{param?: string|null, headers?: Record<string, string>}} [more]
+   * @param {{param?: string|null, headers?: Record<string, string>, edge?: object|null}} [more] `edge` goes into the
+   *   body, where headers come too late
    */
-  constructor(code, message, { param = null, headers = {} } = {}) {
+  constructor(code, message, { param = null, headers = {}, edge = null } = {}) {
     super(message);
     this.code = code;
     [this.status, this.type] = CODES[code];
     this.param = param;
     this.headers = headers;
+    this.edge = edge;
   }
 
   /** The body in OpenAI's shape. */
   get body() {
-    return { error: { message: this.message, type: this.type, param: this.param, code: this.code } };
+    const error = { message: this.message, type: this.type, param: this.param, code: this.code };
+    return this.edge ? { error, edge: this.edge } : { error };
   }
 }
 
-/** Any thrown value as an EdgeError; what is not one is our own mistake and shows nothing of itself. */
+/** Any thrown value as an EdgeError; what is not one, nor can become one, is our own mistake and shows nothing of itself. */
 export function asEdgeError(thrown) {
   if (thrown instanceof EdgeError) return thrown;
+  if (thrown?.toEdgeError) return thrown.toEdgeError();
   console.error("unexpected", thrown?.stack ?? String(thrown));
   return new EdgeError("internal_error", "The proxy failed to handle this request.");
 }

@@ -7,7 +7,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,26 @@ def new_client_key() -> str:
     return "sk-edge-" + secrets.token_urlsafe(32)
 
 
-def key_hashes(client_keys: Mapping[str, str]) -> str:
-    """JSON for the Worker's secret ``KEY_HASHES``; the keys themselves are not in it.
+def key_hashes(client_keys: Mapping[str, Sequence[str]]) -> str:
+    """JSON for the Worker's secret ``KEY_HASHES``, of each name's keys; the keys themselves are not in it.
 
     ``{"pepper": hex, "keys": {hex HMAC-SHA-256(pepper, key): name}}``. The pepper is derived from all keys
     together, so it is as secret as they are, stable between runs, and nothing more has to be kept.
     """
-    pepper = hashlib.sha256(b"edgewright pepper\n" + "\n".join(sorted(client_keys.values())).encode()).digest()
+    every = sorted(key for keys in client_keys.values() for key in keys)
+    pepper = hashlib.sha256(b"edgewright pepper\n" + "\n".join(every).encode()).digest()
     hashed = {
-        hmac.new(pepper, key.encode(), hashlib.sha256).hexdigest(): name for name, key in sorted(client_keys.items())
+        hmac.new(pepper, key.encode(), hashlib.sha256).hexdigest(): name
+        for name, keys in sorted(client_keys.items())
+        for key in keys
     }
     return json.dumps({"pepper": pepper.hex(), "keys": hashed}, sort_keys=True, separators=(",", ":"))
+
+
+def sealing_keys(keys: Sequence[str]) -> str:
+    """JSON for the Worker's secret ``CACHE_KEYS``: ``[{"id": hex, "key": hex}]``; the id tells nothing of the key."""
+    named = [{"id": hashlib.sha256(bytes.fromhex(key)).hexdigest()[:8], "key": key} for key in keys]
+    return json.dumps(named, sort_keys=True, separators=(",", ":"))
 
 
 class LocalSecrets:
@@ -39,23 +48,30 @@ class LocalSecrets:
         self.path = folder / "secrets.json"
 
     def fill(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """``client_keys`` for every name in ``auth.keys`` and a ``drill_secret``.
+        """What ``values`` ask for: client and signing keys for the names in ``auth.keys``, cache keys, a drill secret.
 
         Raises:
             EngineError: the file is there but cannot be read as JSON.
         """
-        auth = values.get("auth")
-        names = auth.get("keys") if isinstance(auth, Mapping) else None
+        auth, cache = _mapping(values.get("auth")), _mapping(values.get("cache"))
+        names = [str(name) for name in _mapping(auth.get("keys"))]
+        signing = names if auth.get("signed_requests") is True else []
         kept = self._read()
-        keys = kept.setdefault("client_keys", {})
         before = json.dumps(kept, sort_keys=True)
-        for name in names if isinstance(names, Mapping) else ():
-            keys.setdefault(str(name), new_client_key())
+        for kind, wanted in (("client_keys", names), ("signing_keys", signing)):
+            held = kept.setdefault(kind, {})
+            for name in wanted:
+                held.setdefault(name, new_client_key())
         kept.setdefault("drill_secret", secrets.token_hex(32))
+        kept.setdefault("cache_keys", [secrets.token_hex(32)])
         if json.dumps(kept, sort_keys=True) != before:
             self._write(kept)
-        wanted = {name: keys[name] for name in keys if isinstance(names, Mapping) and name in names}
-        return {"client_keys": wanted, "drill_secret": kept["drill_secret"]}
+        return {
+            "client_keys": {name: kept["client_keys"][name] for name in names},
+            "signing_keys": {name: kept["signing_keys"][name] for name in signing},
+            "cache_keys": kept["cache_keys"] if cache.get("encryption") is True else [],
+            "drill_secret": kept["drill_secret"],
+        }
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -66,8 +82,9 @@ class LocalSecrets:
             raise EngineError(
                 f"{self.path}: cannot be read: {error}", fix="delete it; new local keys are made"
             ) from None
-        keys = kept.get("client_keys", {}) if isinstance(kept, dict) else None
-        if not isinstance(keys, dict) or not set(kept) <= {"client_keys", "drill_secret"}:
+        forms = {"client_keys": dict, "signing_keys": dict, "cache_keys": list, "drill_secret": str}
+        fits = isinstance(kept, dict) and all(isinstance(held, forms.get(key, ())) for key, held in kept.items())
+        if not fits:
             raise EngineError(
                 f"{self.path}: does not hold a stack's secrets.", fix="delete it; new local keys are made"
             )
@@ -75,6 +92,10 @@ class LocalSecrets:
 
     def _write(self, kept: dict[str, Any]) -> None:
         write_private(self.path, json.dumps(kept, indent=2, sort_keys=True))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def write_private(path: Path, text: str) -> None:

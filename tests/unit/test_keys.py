@@ -17,7 +17,7 @@ def test_a_client_key_has_32_random_bytes():
 
 def test_the_worker_gets_keyed_hashes_and_no_key():
     key = new_client_key()
-    held = key_hashes({"ci": key})
+    held = key_hashes({"ci": [key]})
     assert key not in held
     parsed = json.loads(held)
     digest = hmac.new(bytes.fromhex(parsed["pepper"]), key.encode(), hashlib.sha256).hexdigest()
@@ -26,8 +26,8 @@ def test_the_worker_gets_keyed_hashes_and_no_key():
 
 def test_hashes_are_stable_and_follow_the_keys():
     first, second = new_client_key(), new_client_key()
-    assert key_hashes({"a": first, "b": second}) == key_hashes({"b": second, "a": first})
-    assert key_hashes({"a": first}) != key_hashes({"a": second})
+    assert key_hashes({"a": [first], "b": [second]}) == key_hashes({"b": [second], "a": [first]})
+    assert key_hashes({"a": [first]}) != key_hashes({"a": [second]})
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"x": 1}', '{"client_keys": []}'])

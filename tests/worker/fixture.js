@@ -2,10 +2,14 @@
 import { createHash, createHmac, randomUUID } from "node:crypto";
 
 import { createApp } from "../../worker_src/app.js";
+import { signatures } from "../../worker_src/auth/signed.js";
 import { auth } from "../../worker_src/auth/step.js";
+import { breaker } from "../../worker_src/breaker/step.js";
 import { cache } from "../../worker_src/cache/step.js";
+import { continuation } from "../../worker_src/continuation/step.js";
 import { cors } from "../../worker_src/cors/step.js";
 import { drills } from "../../worker_src/drills/step.js";
+import { encryption } from "../../worker_src/encryption/step.js";
 import { fallback } from "../../worker_src/fallback/step.js";
 import { openai } from "../../worker_src/protocols/openai.js";
 import { streaming } from "../../worker_src/streaming/step.js";
@@ -18,7 +22,9 @@ const PEPPER = createHash("sha256").update("pepper").digest();
 const hash = (key) => createHmac("sha256", PEPPER).update(key).digest("hex");
 
 export const TIMEOUTS = { connect_ms: 500, first_token_ms: 500, idle_ms: 500 };
-export const target = (model) => ({ upstream: "ai", model, timeouts: TIMEOUTS });
+export const target = (model, more = {}) => ({ upstream: "ai", model, timeouts: TIMEOUTS, continuation: "prefill", ...more });
+
+export const FALLBACK = { attempts_per_target: 2, base_delay_ms: 1, max_delay_ms: 2, deadline_ms: 2_000, retry_ratio: 0.2, retry_burst: 10 };
 
 export function configuration(changes = {}) {
   return {
@@ -33,17 +39,24 @@ export function configuration(changes = {}) {
     models: { m: { targets: [target("one"), target("two")] }, lone: { targets: [target("one")] } },
     aliases: { "@cf/a/b": "m" },
     default_model: "m",
-    cache: { ttl_seconds: 60, memory_entries: 10 },
-    fallback: { attempts_per_target: 2, base_delay_ms: 1, max_delay_ms: 2, deadline_ms: 2_000 },
+    cache: { ttl_seconds: 60, memory_entries: 10, tool_calls: false },
+    fallback: FALLBACK,
+    breaker: { failures: 5, open_ms: 1_000, max_open_ms: 4_000, probe_ms: 200 },
     cors: { origins: ["https://app.example"], max_age_seconds: 60 },
     ...changes,
   };
 }
 
-/** `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. */
-export function harness({ models = {}, config = {}, env = {}, without = [] } = {}) {
+const OPTIONAL = { breaker, continuation, encryption, signatures };
+
+/**
+ * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes
+ * features away, `including` adds some that are off by default.
+ */
+export function harness({ models = {}, config = {}, env = {}, without = [], including = [] } = {}) {
   const features = { auth, cache, cors, drills, fallback, streaming };
   for (const name of without) delete features[name];
+  for (const name of including) features[name] = OPTIONAL[name];
   const app = createApp(configuration(config), {
     features,
     protocols: { openai },

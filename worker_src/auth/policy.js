@@ -4,12 +4,6 @@ export function bearer(header) {
   return match ? match[1] : null;
 }
 
-/** Lower-case hex of bytes. */
-export const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-/** Bytes of hex digits. */
-export const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-
 /**
  * Compares without stopping at the first difference, so that the time taken tells nothing of where it is.
  * Lengths are not secret: both sides are digests of one size.
@@ -30,3 +24,17 @@ export function holder(digest, hashes) {
   }
   return found;
 }
+
+/**
+ * `key=..,t=..,n=..,v1=..` of a signed request as an object; null if it is not of that form. `t` in seconds since the
+ * epoch; the nonce `n` is 16 to 64 characters.
+ */
+export function signatureOf(header) {
+  const { key, t, n, v1, ...more } = Object.fromEntries(header.split(",").map((part) => part.trim().split("=", 2)));
+  const formed =
+    /^[a-z0-9-]{1,40}$/.test(key ?? "") && /^\d{1,12}$/.test(t ?? "") && /^[A-Za-z0-9_-]{16,64}$/.test(n ?? "") && /^[0-9a-f]{64}$/.test(v1 ?? "");
+  return formed && Object.keys(more).length === 0 ? { key, t: Number(t), n, v1 } : null;
+}
+
+/** What is signed: time, nonce, method, path with query, and the body's hash. */
+export const signedText = ({ t, n }, method, url, bodyHash) => `${t}.${n}.${method}.${url.pathname}${url.search}.${bodyHash}`;

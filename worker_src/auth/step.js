@@ -1,37 +1,44 @@
+import { hex, unhex, utf8 } from "../crypto/bytes.js";
+import { hmac, hmacKey } from "../crypto/hmac.js";
 import { EdgeError } from "../errors.js";
-import { bearer, hex, holder, unhex } from "./policy.js";
+import { bearer, holder } from "./policy.js";
+import { callerOf, refused } from "./scopes.js";
+
+/** Most keys whose check an isolate remembers; there are not more in a stack worth its name. */
+const MOST_KNOWN = 1_000;
 
 /**
  * Client keys: only keyed hashes are known here (secret `KEY_HASHES`). Whoever is not found is refused; without
- * a readable secret nobody is let in.
- * @throws {EdgeError} invalid_api_key, misconfigured
+ * a readable secret nobody is let in. A key that was found is remembered, so that its hash is not taken again; its
+ * scopes are looked at each time.
+ * @throws {EdgeError} invalid_api_key, route_not_allowed, origin_not_allowed, misconfigured
  */
 export function auth(config) {
+  const known = new Map();
   let ready = null;
+  const nameOf = async (key, env) => {
+    ready ??= load(env.KEY_HASHES);
+    const { secret, hashes } = await ready;
+    const name = holder(hex(await hmac(secret, utf8(key))), hashes);
+    if (name !== null && known.size < MOST_KNOWN) known.set(key, name);
+    return name;
+  };
   return async (context, next) => {
-    if (context.route.public) return next();
+    if (context.route.public || context.caller.signed) return next();
     const key = bearer(context.request.headers.get("authorization"));
     if (key === null) throw refused("Send your key as 'Authorization: Bearer KEY'.");
-    ready ??= load(context.env.KEY_HASHES);
-    const { secret, hashes } = await ready;
-    const digest = hex(await crypto.subtle.sign("HMAC", secret, new TextEncoder().encode(key)));
-    const name = holder(digest, hashes);
-    const known = name !== null && Object.hasOwn(config.auth.keys, name) ? config.auth.keys[name] : null;
-    if (!known) throw refused("This key is not known here.");
-    context.caller = { name, tenant: known.tenant, models: known.models ?? null };
+    const name = known.get(key) ?? (await nameOf(key, context.env));
+    if (name === null) throw refused("This key is not known here.");
+    context.caller = callerOf(name, config, context);
     return next();
   };
 }
-
-const refused = (message) =>
-  new EdgeError("invalid_api_key", message, { headers: { "www-authenticate": "Bearer" } });
 
 async function load(text) {
   try {
     const { pepper, keys } = JSON.parse(text);
     if (!/^[0-9a-f]{64}$/.test(pepper) || Object.keys(keys).length === 0) throw new Error("not of the expected form");
-    const algorithm = { name: "HMAC", hash: "SHA-256" };
-    return { secret: await crypto.subtle.importKey("raw", unhex(pepper), algorithm, false, ["sign"]), hashes: keys };
+    return { secret: await hmacKey(unhex(pepper)), hashes: keys };
   } catch {
     throw new EdgeError("misconfigured", "The proxy's keys are not configured.");
   }

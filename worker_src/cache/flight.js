@@ -1,3 +1,5 @@
+const DONE = Object.freeze({ done: true, value: undefined });
+
 /**
  * One upstream call shared by every identical request in flight: a log of event lists that each follows at its own
  * pace. The call belongs to the request that began it, which keeps it going (`waitUntil`) as long as anybody follows.
@@ -7,17 +9,10 @@ export class Flight {
   #failure = null;
   #done = false;
   #followers = 0;
-  #wake = resolvers();
-  #abandoned = resolvers();
+  #waiting = [];
 
-  /** Resolves when nobody follows any more. */
-  get abandoned() {
-    return this.#abandoned.promise;
-  }
-
-  get done() {
-    return this.#done;
-  }
+  /** Called when nobody follows any more before the call has ended. */
+  onAbandoned = null;
 
   publish(events) {
     this.#log.push(events);
@@ -30,39 +25,60 @@ export class Flight {
     this.#ring();
   }
 
-  #ring() {
-    this.#wake.resolve();
-    this.#wake = resolvers();
-  }
-
-  /** Follows from the beginning; leaving early disturbs nobody else. */
+  /**
+   * An iterator over all events from the beginning: each list holds what has come since the last. Leaving early
+   * (`return`, also while a `next` waits) disturbs nobody else.
+   */
   follow() {
     this.#followers += 1;
-    let place = 0;
-    let here = true;
-    const leave = () => {
-      if (!here) return;
-      here = false;
-      this.#followers -= 1;
-      if (this.#followers === 0 && !this.#done) this.#abandoned.resolve();
-    };
-    const next = async () => {
-      while (here && place >= this.#log.length && !this.#done) await this.#wake.promise;
-      if (!here) return { done: true, value: undefined };
-      if (place < this.#log.length) return { done: false, value: this.#log[place++] };
-      leave();
-      if (this.#failure) throw this.#failure;
-      return { done: true, value: undefined };
-    };
-    return { next, return: async () => (leave(), { done: true, value: undefined }), leave };
+    return new Follower(this);
+  }
+
+  /** Everything from `place` on, once there is something; null at the end. */
+  async since(follower) {
+    while (!follower.left && follower.place >= this.#log.length && !this.#done) {
+      await new Promise((resolve) => this.#waiting.push(resolve));
+    }
+    if (follower.left) return null;
+    const { place } = follower;
+    follower.place = this.#log.length;
+    if (place < this.#log.length) return place === this.#log.length - 1 ? this.#log[place] : this.#log.slice(place).flat();
+    this.leave(follower);
+    if (this.#failure) throw this.#failure;
+    return null;
+  }
+
+  leave(follower) {
+    if (follower.left) return;
+    follower.left = true;
+    this.#followers -= 1;
+    if (this.#followers === 0 && !this.#done) this.onAbandoned?.();
+    this.#ring();
+  }
+
+  #ring() {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
   }
 }
 
-/** A promise with its resolve; Node 20 has no Promise.withResolvers. */
-function resolvers() {
-  let resolve;
-  const promise = new Promise((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
+class Follower {
+  #flight;
+  place = 0;
+  left = false;
+
+  constructor(flight) {
+    this.#flight = flight;
+  }
+
+  async next() {
+    const value = await this.#flight.since(this);
+    return value ? { done: false, value } : DONE;
+  }
+
+  async return() {
+    this.#flight.leave(this);
+    return DONE;
+  }
 }

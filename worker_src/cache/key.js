@@ -1,12 +1,25 @@
 /**
- * The cache key of a chat request: SHA-256 over a canonical form. Tenant, model, messages, settings, tools and format
- * are in it; the order of JSON keys, absent or null settings, and what clients make up for themselves are not.
+ * What makes two chat requests the same: a canonical text. Tenant, model, messages, settings, tools and format are in
+ * it; the order of JSON keys, absent or null settings, and what clients make up for themselves are not.
  */
-const IGNORED = new Set(["user", "metadata", "store", "service_tier", "parallel_tool_calls", "safety_identifier", "prompt_cache_key"]);
+const IGNORED = new Set(["user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"]);
 const MADE_UP = new Set(["id", "createdAt", "name_id"]);
 
 /** Settings that a request may write out although they are what happens without them. */
 const DEFAULTS = { n: 1, temperature: undefined, tool_choice: "auto", stop: undefined, logprobs: false };
+
+/** A message without its clients' ids; tool calls keep who answers whom, by their order. */
+function plain(message, ids) {
+  const kept = Object.fromEntries(Object.entries(message).filter(([key, value]) => value !== null && !MADE_UP.has(key)));
+  if (Array.isArray(kept.tool_calls)) kept.tool_calls = kept.tool_calls.map((call) => ({ ...call, id: ordinal(call.id, ids) }));
+  if (kept.tool_call_id !== undefined) kept.tool_call_id = ordinal(kept.tool_call_id, ids);
+  return kept;
+}
+
+function ordinal(id, ids) {
+  if (!ids.has(id)) ids.set(id, ids.size);
+  return ids.get(id);
+}
 
 /** JSON with sorted keys. Nulls stay: within a schema they mean something. */
 export function canonical(value) {
@@ -24,14 +37,7 @@ export function canonicalRequest(tenant, chat) {
   const settings = Object.fromEntries(
     Object.entries(chat.settings).filter(([key, value]) => value !== null && !IGNORED.has(key) && (!(key in DEFAULTS) || value !== DEFAULTS[key])),
   );
-  const messages = chat.messages.map((message) =>
-    Object.fromEntries(Object.entries(message).filter(([key, value]) => value !== null && !MADE_UP.has(key))),
-  );
+  const ids = new Map();
+  const messages = chat.messages.map((message) => plain(message, ids));
   return canonical({ v: 1, tenant, model: chat.model, messages, settings });
-}
-
-/** Hex SHA-256 of the canonical text. */
-export async function cacheKey(tenant, chat) {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonicalRequest(tenant, chat)));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,7 +1,8 @@
 import { EdgeError } from "../errors.js";
+import { UpstreamFailure } from "../upstream/failure.js";
 import { answerEvents } from "../upstream/shapes.js";
 import { Flight } from "./flight.js";
-import { cacheKey } from "./key.js";
+import { canonicalRequest } from "./key.js";
 import { Memory } from "./memory.js";
 import { Collector, cacheable, directives, storable } from "./policy.js";
 import { Store } from "./store.js";
@@ -12,16 +13,23 @@ const MOST_CHARACTERS = 8_388_608;
 /**
  * Answers from memory or KV, lets identical requests in flight share one call, and keeps finished answers. Comes after
  * authentication, and the tenant is in the key, so nobody is served what is not theirs.
+ * @param {object} config
+ * @param {(config: object) => object} [encryption] seals what is kept in KV
  */
-export function cache(config) {
-  const layers = { memory: new Memory(config.cache.memory_entries), store: new Store(config.cache.ttl_seconds), flights: new Map() };
+export function cache(config, encryption) {
+  const layers = {
+    settings: config.cache,
+    memory: new Memory(config.cache.memory_entries),
+    store: new Store(config.cache.ttl_seconds, encryption?.(config)),
+    flights: new Map(),
+  };
   return async (context, next) => {
     const asked = directives(context.request.headers.get("cache-control"));
-    if (!asked.write || !cacheable(context.chat, context.drill)) {
+    if (!asked.write || !cacheable(context.chat, context.drill, layers.settings)) {
       context.facts.cache = "BYPASS";
       return next();
     }
-    const key = await cacheKey(context.caller.tenant, context.chat);
+    const key = canonicalRequest(context.caller.tenant, context.chat);
     const entry = asked.read ? await find(layers, context, key, asked.maxAge) : null;
     if (entry) return hit(context, entry);
     const flying = asked.read ? layers.flights.get(key) : null;
@@ -37,30 +45,32 @@ async function find({ memory, store }, context, key, maxAge) {
   if (fits(held)) return held;
   const kept = await store.get(context.env, key);
   if (!fits(kept)) return null;
-  memory.set(key, kept);
+  memory.set(key, kept, sizeOf(kept.answer));
   return kept;
 }
 
+const sizeOf = ({ content, reasoning, tool_calls: calls }) =>
+  (content ?? "").length + (reasoning ?? "").length + (calls?.length ? JSON.stringify(calls).length : 0);
+
 function hit(context, { at, target, answer }) {
   Object.assign(context.facts, { cache: "HIT", target, age: Math.max(0, Math.floor((Date.now() - at) / 1000)) });
-  return context.chat.stream ? { events: streamed([answerEvents(answer)]) } : { answer };
-}
-
-async function* streamed(lists) {
-  yield* lists;
+  if (!context.chat.stream) return { answer };
+  const flight = new Flight();
+  flight.publish(answerEvents(answer));
+  flight.end();
+  return { events: flight.follow() };
 }
 
 /** Follows a call that another request began. */
 async function join(context, { flight, leader }) {
   context.facts.cache = "COALESCED";
-  const follower = flight.follow();
-  const outcome = await follow(context, follower);
+  const outcome = await follow(context, flight.follow());
   context.facts.target = leader.facts.target;
   return outcome;
 }
 
 /** Begins a call that others may follow. */
-async function depart(layers, context, next, key) {
+function depart(layers, context, next, key) {
   context.facts.cache = "MISS";
   const flight = new Flight();
   const flying = { flight, leader: context };
@@ -74,52 +84,65 @@ async function depart(layers, context, next, key) {
 }
 
 /** Carries out the call, publishes what comes and keeps a finished answer. */
-async function fly({ memory, store }, context, next, key, flight) {
+async function fly({ memory, store, settings }, context, next, key, flight) {
   const abort = new AbortController();
-  flight.abandoned.then(() => abort.abort());
+  flight.onAbandoned = () => abort.abort();
   context.signal = abort.signal;
   const collector = new Collector();
   try {
-    const outcome = await next();
-    const lists = outcome.events ?? [answerEvents(outcome.answer)];
-    for await (const events of lists) {
-      collector.add(events);
-      if (collector.size > MOST_CHARACTERS) throw new EdgeError("upstream_error", "The model's answer does not end.");
-      flight.publish(events);
-    }
+    const { events, answer } = await next();
+    if (events) await relay(events, collector, flight);
+    else publish(answerEvents(answer), collector, flight);
     flight.end();
   } catch (thrown) {
     flight.end(thrown);
     return;
   }
   const { answer } = collector;
-  if (answer && storable(answer)) {
-    const entry = { at: Date.now(), target: context.facts.target, answer };
-    memory.set(key, entry);
-    await store.put(context.env, key, entry);
+  if (!answer || !storable(answer, settings)) return;
+  const entry = { at: Date.now(), target: context.facts.target, answer };
+  memory.set(key, entry, collector.size);
+  await store.put(context.env, key, entry);
+}
+
+async function relay(events, collector, flight) {
+  for (let part = await events.next(); !part.done; part = await events.next()) {
+    if (collector.size > MOST_CHARACTERS) {
+      await events.return();
+      throw new EdgeError("upstream_error", "The model's answer does not end.");
+    }
+    publish(part.value, collector, flight);
   }
+}
+
+function publish(events, collector, flight) {
+  collector.add(events);
+  flight.publish(events);
 }
 
 /** A follower's outcome: events for a stream (from its first list on), the whole answer otherwise. */
 async function follow(context, follower) {
-  const leave = () => follower.leave();
+  const leave = () => void follower.return();
   context.request.signal?.addEventListener("abort", leave);
   const first = await follower.next();
-  if (first.done) throw new EdgeError("client_closed_request", "The caller has left.");
+  if (first.done) throw new UpstreamFailure("left");
   if (context.chat.stream) return { events: resumed(first, follower) };
   const collector = new Collector();
   for (let part = first; !part.done; part = await follower.next()) collector.add(part.value);
   context.request.signal?.removeEventListener("abort", leave);
-  if (!collector.answer) throw new EdgeError("client_closed_request", "The caller has left.");
+  if (!collector.answer) throw new UpstreamFailure("left");
   return { answer: collector.answer };
 }
 
+/** The iterator with the list that was already taken from it. */
 function resumed(first, follower) {
   let waiting = first;
-  const next = () => {
-    const ready = waiting;
-    waiting = null;
-    return ready ?? follower.next();
+  return {
+    next: async () => {
+      const ready = waiting;
+      waiting = null;
+      return ready ?? follower.next();
+    },
+    return: () => follower.return(),
   };
-  return { [Symbol.asyncIterator]: () => ({ next, return: follower.return }) };
 }

@@ -1,6 +1,9 @@
+import { unhex, utf8 } from "../crypto/bytes.js";
+import { hmacKey, verified } from "../crypto/hmac.js";
+import { Nonces } from "../crypto/nonces.js";
 import { EdgeError } from "../errors.js";
 import { UpstreamFailure, classify } from "../upstream/failure.js";
-import { Nonces, fresh, parse } from "./policy.js";
+import { WINDOW, parse } from "./policy.js";
 
 /** What the first target does under each fault: throw a failure, or answer. */
 const FAULTS = {
@@ -29,8 +32,8 @@ export function drills() {
     const now = Math.floor(Date.now() / 1000);
     if (!drill || !Object.hasOwn(FAULTS, drill.fault)) throw invalid("is not of the form t=,n=,fault=,sig=, or names no fault");
     if (!(await signed(drill, context.env.DRILL_SECRET))) throw invalid("is not signed with this stack's secret");
-    if (!fresh(drill.t, now)) throw invalid("is more than a minute old or early");
-    if (!nonces.take(drill.n, now)) throw invalid("has been used before");
+    if (Math.abs(now - drill.t) > WINDOW) throw invalid("is more than a minute old or early");
+    if (!nonces.take(drill.n, now, drill.t + WINDOW)) throw invalid("has been used before");
     const [first] = context.chat.targets;
     context.drill = { fault: drill.fault, backend: (target) => (target === first ? async (call) => FAULTS[drill.fault](call) : null) };
     return next();
@@ -41,10 +44,7 @@ const invalid = (rule) => new EdgeError("invalid_drill", `The header x-edge-dril
 
 async function signed({ t, n, fault, sig }, secret) {
   if (!secret) return false;
-  const bytes = new TextEncoder();
-  const key = await crypto.subtle.importKey("raw", bytes.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
-  const given = Uint8Array.from(sig.match(/../g), (pair) => Number.parseInt(pair, 16));
-  return crypto.subtle.verify("HMAC", key, given, bytes.encode(`${t}.${n}.${fault}`));
+  return verified(await hmacKey(utf8(secret)), unhex(sig), utf8(`${t}.${n}.${fault}`));
 }
 
 /** A stream that ends without its end. */

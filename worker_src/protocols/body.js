@@ -3,17 +3,17 @@ import { EdgeError } from "../errors.js";
 /** A caller who is cut while it sends never sees the refusal, so this many bytes too many are read and dropped. */
 const MOST_DISCARDED = 33_554_432;
 
-/** JSON schemas of tools are the deepest that callers send, and stay well below. */
-const MOST_DEPTH = 64;
+/** JSON schemas of tools are the deepest that callers and models send, and stay well below. */
+export const MOST_DEPTH = 64;
 
 /**
- * Reads a request's JSON object, counting bytes as they arrive, whatever Content-Length says.
- * @param {Request} request
+ * Reads a request's JSON object.
+ * @param {object} context
  * @param {number} limit bytes
  * @throws {EdgeError} request_too_large, invalid_json, invalid_request
  */
-export async function readJson(request, limit) {
-  const text = await readText(request, limit);
+export async function readJson(context, limit) {
+  const text = await readText(context, limit);
   let value;
   try {
     value = JSON.parse(text);
@@ -30,13 +30,39 @@ export async function readJson(request, limit) {
 }
 
 /** Whether a value is nested at most `levels` deep; looks no deeper than that, so that nothing overflows the stack. */
-function fits(value, levels) {
+export function fits(value, levels) {
   if (value === null || typeof value !== "object") return true;
   return levels > 0 && Object.values(value).every((inner) => fits(inner, levels - 1));
 }
 
-async function readText(request, limit) {
+/**
+ * A request's body as text, read once and kept: a signature is over it before it is decoded. Bytes are counted as they
+ * arrive where no Content-Length tells them.
+ * @throws {EdgeError} request_too_large, invalid_request
+ */
+export async function readText(context, limit) {
+  context.body ??= await read(context.request, limit);
+  return context.body;
+}
+
+async function read(request, limit) {
   if (!request.body) return "";
+  const length = request.headers.get("content-length");
+  // The runtime gives no more of a body than its Content-Length.
+  return length !== null && Number(length) <= limit ? whole(request) : counted(request, limit);
+}
+
+async function whole(request) {
+  try {
+    return await request.text();
+  } catch {
+    throw unreadable();
+  }
+}
+
+const unreadable = () => new EdgeError("invalid_request", "The body could not be read to its end.");
+
+async function counted(request, limit) {
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
@@ -55,6 +81,6 @@ async function next(reader) {
   try {
     return await reader.read();
   } catch {
-    throw new EdgeError("invalid_request", "The body could not be read to its end.");
+    throw unreadable();
   }
 }

@@ -18,6 +18,7 @@ function encodeAnswer(answer, chat) {
   const choices = answer.choices ?? [{ index: 0, message, logprobs: null, finish_reason: answer.finish_reason }];
   const body = { id, object: "chat.completion", created, model, choices };
   if (answer.usage) body.usage = answer.usage;
+  if (answer.edge) body.edge = answer.edge;
   return body;
 }
 
@@ -30,17 +31,18 @@ function encoder(chat) {
   const head = `data: {"id":${JSON.stringify(id)},"object":"chat.completion.chunk","created":${created},"model":${JSON.stringify(model)},"choices":[`;
   const tail = chat.include_usage ? `],"usage":null}\n\n` : `]}\n\n`;
   let started = false;
-  const chunk = (delta, finish = null) => {
+  const chunk = (delta, finish = null, end = tail) => {
     const first = started ? "" : `${head}{"index":0,"delta":{"role":"assistant","content":${delta.tool_calls ? "null" : '""'}},"logprobs":null,"finish_reason":null}${tail}`;
     started = true;
-    return `${first}${head}{"index":0,"delta":${JSON.stringify(delta)},"logprobs":null,"finish_reason":${JSON.stringify(finish)}}${tail}`;
+    return `${first}${head}{"index":0,"delta":${JSON.stringify(delta)},"logprobs":null,"finish_reason":${JSON.stringify(finish)}}${end}`;
   };
+  const switched = (edge) => `],"edge":${JSON.stringify(edge)}${tail.slice(1)}`;
   const frames = {
     delta: (event) => chunk({ content: event.text }),
     reasoning: (event) => chunk({ reasoning_content: event.text }),
     refusal: (event) => chunk({ refusal: event.text }),
     tool_call: (event) => chunk({ tool_calls: [toolDelta(event)] }),
-    finish: (event) => chunk({}, event.reason),
+    finish: (event) => chunk({}, event.reason, event.edge ? switched(event.edge) : tail),
     usage: (event) => (chat.include_usage ? `${head}],"usage":${JSON.stringify(event.usage)}}\n\n` : ""),
     error: (event) => `data: ${JSON.stringify(event.error.body)}\n\n`,
   };

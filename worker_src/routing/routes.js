@@ -1,10 +1,10 @@
 import { EdgeError } from "../errors.js";
 
-/** Every route: path pattern -> methods -> name. `public` ones need no key. */
+/** Every route: path pattern -> methods -> name and the scope that a key needs. `public` ones need no key. */
 const ROUTES = [
-  { name: "chat", pattern: /^\/v1\/chat\/completions$/, methods: ["POST"] },
-  { name: "models", pattern: /^\/v1\/models$/, methods: ["GET", "HEAD"] },
-  { name: "model", pattern: /^\/v1\/models\/(.+)$/, methods: ["GET", "HEAD"] },
+  { name: "chat", scope: "chat", pattern: /^\/v1\/chat\/completions$/, methods: ["POST"] },
+  { name: "models", scope: "models", pattern: /^\/v1\/models$/, methods: ["GET", "HEAD"] },
+  { name: "model", scope: "models", pattern: /^\/v1\/models\/(.+)$/, methods: ["GET", "HEAD"] },
   { name: "health", pattern: /^\/health$/, methods: ["GET", "HEAD"], public: true },
   { name: "capabilities", pattern: /^\/\.well-known\/edgewright$/, methods: ["GET", "HEAD"], public: true },
 ];
@@ -19,7 +19,7 @@ export const ENDPOINTS = [
 ];
 
 /**
- * Finds the route of a request and sets `context.route` to `{name, public, parameter}`.
+ * Finds the route of a request and sets `context.route` to `{name, scope, public, parameter}`.
  * @throws {EdgeError} not_found, method_not_allowed (with Allow)
  */
 export function route() {
@@ -32,7 +32,8 @@ export function route() {
       const message = `${context.request.method} is not allowed on ${path}; use ${allow}.`;
       throw new EdgeError("method_not_allowed", message, { headers: { allow } });
     }
-    context.route = { name: found.name, public: Boolean(found.public), parameter: decoded(path.match(found.pattern)[1]) };
+    const { name, scope = null, public: open = false } = found;
+    context.route = { name, scope, public: open, parameter: decoded(path.match(found.pattern)[1]) };
     return next();
   };
 }

@@ -1,39 +1,95 @@
 import { asEdgeError } from "../errors.js";
 
+/** Events that come less than this after the last ones are sent together: a burst costs a few writes, not one each. */
+const BURST_MS = 5;
+
+/** How many characters may wait for a slow caller before the model is read no further. */
+const MOST_WAITING = 65_536;
+
+const bytes = new TextEncoder();
+
 /**
- * The relay of a stream: neutral events in, frames of the protocol out, pulled by the caller. A caller who leaves
- * stops the upstream at once, through the iterator's `return`.
+ * The relay of a stream: neutral events in, frames of the protocol out. The first events are sent at once, and so is
+ * whatever comes more than `BURST_MS` after the last. A caller who leaves stops the upstream at once, through the
+ * iterator's `return`; one who is slow slows the upstream down.
  */
 export function streaming() {
-  return (context, events, encoder) => {
-    const bytes = new TextEncoder();
-    const iterator = events[Symbol.asyncIterator]();
-    const body = new ReadableStream(
-      {
-        async pull(controller) {
-          for (;;) {
-            const { text, done } = await step(iterator, encoder);
-            if (text) controller.enqueue(bytes.encode(text));
-            if (done) return controller.close();
-            if (text) return undefined;
-          }
-        },
-        cancel: () => iterator.return?.(),
-      },
-      { highWaterMark: 0 },
-    );
-    return new Response(body, {
-      headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" },
-    });
+  return (events, encoder) => {
+    const relay = new Relay(events, encoder);
+    const source = { pull: (controller) => relay.pull(controller), cancel: () => relay.leave() };
+    return new ReadableStream(source, { highWaterMark: 0 });
   };
 }
 
-async function step(iterator, encoder) {
-  try {
-    const { value, done } = await iterator.next();
-    if (done) return { text: encoder.end, done: true };
-    return { text: value.map((event) => encoder.encode(event)).join(""), done: false };
-  } catch (thrown) {
-    return { text: encoder.encode({ type: "error", error: asEdgeError(thrown) }) + encoder.end, done: true };
+class Relay {
+  #events;
+  #encoder;
+  #text = "";
+  #done = false;
+  #pumping = null;
+  #wake = null;
+  #room = null;
+  #timer = null;
+  #last = 0;
+
+  constructor(events, encoder) {
+    this.#events = events;
+    this.#encoder = encoder;
+  }
+
+  async pull(controller) {
+    this.#pumping ??= this.#pump();
+    while (!this.#done && (this.#text === "" || this.#timer !== null)) {
+      await new Promise((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#text) controller.enqueue(bytes.encode(this.#text));
+    this.#text = "";
+    this.#room?.();
+    if (this.#done) controller.close();
+  }
+
+  leave() {
+    clearTimeout(this.#timer);
+    return this.#events.return();
+  }
+
+  async #pump() {
+    try {
+      for (let part = await this.#events.next(); !part.done; part = await this.#events.next()) {
+        this.#add(part.value.map((event) => this.#encoder.encode(event)).join(""));
+        if (this.#text.length > MOST_WAITING) await this.#drained();
+      }
+    } catch (thrown) {
+      this.#text += this.#encoder.encode({ type: "error", error: asEdgeError(thrown) });
+    }
+    this.#text += this.#encoder.end;
+    this.#done = true;
+    clearTimeout(this.#timer);
+    this.#wake?.();
+  }
+
+  #add(text) {
+    if (text === "") return;
+    this.#text += text;
+    const now = Date.now();
+    const burst = now - this.#last < BURST_MS;
+    this.#last = now;
+    if (!burst) this.#wake?.();
+    else if (this.#timer === null) this.#timer = setTimeout(() => this.#flush(), BURST_MS);
+  }
+
+  #flush() {
+    this.#timer = null;
+    this.#wake?.();
+  }
+
+  #drained() {
+    clearTimeout(this.#timer);
+    this.#flush();
+    return new Promise((resolve) => {
+      this.#room = resolve;
+    });
   }
 }

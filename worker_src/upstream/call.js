@@ -1,141 +1,102 @@
-import { SseReader } from "../streaming/sse_reader.js";
+import { readJson } from "./body.js";
 import { UpstreamFailure } from "./failure.js";
-import { EventReader, answerEvents, readAnswer } from "./shapes.js";
-import { Deadline } from "./timers.js";
+import { Guard } from "./guard.js";
+import { ModelStream } from "./model_stream.js";
+import { answerEvents, readAnswer } from "./shapes.js";
 
-/** A whole answer is held in memory while it is read; no model's is longer. */
-const MOST_CHARACTERS = 16_777_216;
+/** `<upstream>/<model>`: how a target is called in headers and reports. */
+export const nameOf = (target) => `${target.upstream}/${target.model}`;
 
 /**
- * Calls one target of a model.
- * @returns {(context: object, target: object, signal: AbortSignal) => Promise<{answer: object}|{events: AsyncIterable<object[]>}>}
- *   for a stream, only when its first event has come: until then a failure can still be mended by another target
+ * Calls one target of a model: `(context, target, options) => {answer} | {events}`.
+ *
+ * Options: `chat` (the context's unless given), `until` (milliseconds since the epoch by which the first event or the
+ * whole answer must be there), `settled(failure | null)` (called once, when the call is over). A stream is returned
+ * only when its first event has come: until then a failure can still be mended by another target.
+ *
+ * Each call is noted in `context.facts.calls`: `{target, outcome, began, usage, estimated, ms}`.
+ * @throws {UpstreamFailure}
  */
 export function createUpstream(config, backends) {
-  return async (context, target, signal) => {
-    const settings = config.upstreams[target.upstream];
-    const deadline = new Deadline(signal);
-    const started = Date.now();
-    context.facts.attempts += 1;
+  return async (context, target, { chat = context.chat, until, settled } = {}) => {
+    const guard = new Guard(context.signal, until);
+    const record = new Call(nameOf(target), settled);
+    context.facts.calls.push(record);
+    let pending = null;
     try {
-      deadline.stage(target.timeouts.connect_ms);
+      guard.stage(target.timeouts.connect_ms);
+      const settings = config.upstreams[target.upstream];
       const backend = context.drill?.backend(target) ?? backends[settings.type];
-      const call = { settings, target, chat: context.chat, env: context.env, signal: deadline.signal };
-      const response = await deadline.race(backend(call));
-      deadline.stage(target.timeouts.first_token_ms);
-      const outcome = await read(response, context.chat, target, deadline);
-      context.facts.target = `${target.upstream}/${target.model}`;
-      context.facts.upstream_ms = Date.now() - started;
+      pending = backend({ settings, target, chat, env: context.env, signal: guard.signal });
+      const response = await guard.race(pending);
+      guard.stage(target.timeouts.first_token_ms);
+      const outcome = await read(response, chat, target, guard, record, context.waitUntil);
+      Object.assign(context.facts, { target: record.target, upstream_ms: record.elapsed });
       return outcome;
     } catch (thrown) {
-      deadline.abort();
-      if (thrown instanceof UpstreamFailure) throw thrown;
-      throw new UpstreamFailure(deadline.expired ? "timeout" : "network");
+      const failure = guard.failure ?? (thrown instanceof UpstreamFailure ? thrown : new UpstreamFailure("network"));
+      guard.stop(failure);
+      // What answers after all is not read.
+      pending?.then((late) => late.body?.cancel()).catch(() => {});
+      record.end(failure);
+      throw failure;
     }
   };
 }
 
-async function read(response, chat, target, deadline) {
+/** One upstream call as usage and reports see it. */
+class Call {
+  #started = Date.now();
+  #settled;
+  outcome = null;
+  /** Whether anything of an answer came. */
+  began = false;
+  usage = null;
+  /** Whether the usage was counted here, because the upstream did not tell it. */
+  estimated = false;
+  ms = null;
+
+  constructor(target, settled) {
+    this.target = target;
+    this.#settled = settled;
+  }
+
+  get elapsed() {
+    return Date.now() - this.#started;
+  }
+
+  end(failure) {
+    if (this.outcome !== null) return;
+    this.outcome = failure ? failure.kind : "ok";
+    this.ms = this.elapsed;
+    this.#settled?.(failure);
+  }
+}
+
+async function read(response, chat, target, guard, record, waitUntil) {
   const streams = (response.headers.get("content-type") ?? "").includes("event-stream");
-  if (chat.stream && streams) return { events: await primed(new ModelStream(response.body, target, deadline)) };
-  const answer = readAnswer(await json(response, deadline));
-  deadline.end();
+  if (chat.stream && streams) {
+    const events = new ModelStream(response.body, { chat, idle: target.timeouts.idle_ms, guard, record, waitUntil });
+    await events.prime();
+    return { events };
+  }
+  const answer = readAnswer(await guard.race(readJson(response)));
+  guard.end();
+  Object.assign(record, { began: true, usage: answer.usage });
+  record.end(null);
   // Some models answer a request for a stream with plain JSON.
-  return chat.stream ? { events: [answerEvents(answer)] } : { answer };
+  return chat.stream ? { events: list(answerEvents(answer)) } : { answer };
 }
 
-async function json(response, deadline) {
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  for (;;) {
-    const { done, value } = await deadline.race(reader.read());
-    text += done ? decoder.decode() : decoder.decode(value, { stream: true });
-    if (done) break;
-    if (text.length > MOST_CHARACTERS) throw new UpstreamFailure("malformed");
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new UpstreamFailure("malformed");
-  }
-}
-
-/** The stream with its first events already read, so that an error in their place is a failure of the call. */
-async function primed(stream) {
-  const first = await stream.next();
+/** One list of events as an iterator. */
+function list(events) {
+  let left = [events];
+  const done = { done: true, value: undefined };
   return {
-    [Symbol.asyncIterator]() {
-      let waiting = first;
-      return {
-        next: () => {
-          const ready = waiting;
-          waiting = null;
-          return ready ?? stream.next();
-        },
-        return: () => stream.return(),
-      };
+    next: async () => (left.length ? { done: false, value: left.pop() } : done),
+    return: async () => {
+      left = [];
+      return done;
     },
   };
-}
-
-/** A model's stream as lists of neutral events, one list for what each network read completes. */
-class ModelStream {
-  #reader;
-  #sse = new SseReader();
-  #events = new EventReader();
-  #deadline;
-  #idle;
-  #done = false;
-
-  constructor(body, target, deadline) {
-    this.#reader = body.getReader();
-    this.#deadline = deadline;
-    this.#idle = target.timeouts.idle_ms;
-  }
-
-  async next() {
-    if (this.#done) return { done: true, value: undefined };
-    try {
-      return await this.#advance();
-    } catch (thrown) {
-      await this.return();
-      if (thrown instanceof UpstreamFailure) throw thrown;
-      throw new UpstreamFailure(this.#deadline.expired ? "timeout" : "truncated");
-    }
-  }
-
-  async #advance() {
-    for (;;) {
-      const { done, value } = await this.#deadline.race(this.#reader.read());
-      const found = this.#decode(done ? this.#sse.end() : this.#sse.push(value));
-      if (done || this.#events.ended) return this.#finish(found);
-      if (found.length) {
-        this.#deadline.stage(this.#idle);
-        return { done: false, value: found };
-      }
-    }
-  }
-
-  #decode(payloads) {
-    return payloads.flatMap((data) => (this.#events.ended ? [] : this.#events.read(data)));
-  }
-
-  #finish(found) {
-    if (!this.#events.complete) throw new UpstreamFailure("truncated");
-    this.#done = true;
-    this.#deadline.end();
-    void this.#reader.cancel().catch(() => {});
-    return { done: false, value: [...found, ...this.#events.close()] };
-  }
-
-  /** Stops the model. */
-  async return() {
-    if (!this.#done) {
-      this.#done = true;
-      this.#deadline.abort();
-      await this.#reader.cancel().catch(() => {});
-    }
-    return { done: true, value: undefined };
-  }
 }

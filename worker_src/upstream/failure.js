@@ -1,22 +1,26 @@
-import { EdgeError } from "../errors.js";
+import { CODES, EdgeError } from "../errors.js";
 
 /**
- * Why a target failed, and what follows: may the same target be tried again, may the next one be tried, and what the
- * caller is told if nothing answers. Workers AI codes are those of its error table (copilotedge facts 7.3).
+ * Why a target failed, and what follows: may the same target be tried again, may the next one be tried, does it speak
+ * against the target's health, and what the caller is told if nothing answers. Workers AI codes are those of its error
+ * table (copilotedge facts 7.3).
  */
 export const KINDS = Object.freeze({
-  network: { retry: true, next: true, code: "upstream_unavailable" },
-  timeout: { retry: false, next: true, code: "upstream_timeout" },
-  unavailable: { retry: true, next: true, code: "upstream_unavailable" },
-  capacity: { retry: true, next: true, code: "upstream_unavailable" },
-  rate_limited: { retry: true, next: true, code: "rate_limit_exceeded" },
-  quota: { retry: false, next: true, code: "insufficient_quota" },
-  no_such_model: { retry: false, next: true, code: "upstream_error" },
-  refused_key: { retry: false, next: true, code: "upstream_error" },
-  context_length: { retry: false, next: true, code: "context_length_exceeded" },
-  bad_request: { retry: false, next: false, code: "invalid_request" },
-  malformed: { retry: true, next: true, code: "upstream_error" },
-  truncated: { retry: true, next: true, code: "stream_truncated" },
+  network: { retry: true, next: true, ill: true, code: "upstream_unavailable" },
+  timeout: { retry: false, next: true, ill: true, code: "upstream_timeout" },
+  unavailable: { retry: true, next: true, ill: true, code: "upstream_unavailable" },
+  capacity: { retry: true, next: true, ill: true, code: "upstream_unavailable" },
+  rate_limited: { retry: true, next: true, ill: true, code: "rate_limit_exceeded" },
+  quota: { retry: false, next: true, ill: true, code: "insufficient_quota" },
+  no_such_model: { retry: false, next: true, ill: true, code: "upstream_error" },
+  refused_key: { retry: false, next: true, ill: true, code: "upstream_error" },
+  context_length: { retry: false, next: true, ill: false, code: "context_length_exceeded" },
+  filtered: { retry: false, next: false, ill: false, code: "content_filter" },
+  bad_request: { retry: false, next: false, ill: false, code: "invalid_request" },
+  malformed: { retry: true, next: true, ill: true, code: "upstream_error" },
+  truncated: { retry: true, next: true, ill: true, code: "stream_truncated" },
+  deadline: { retry: false, next: false, ill: false, code: "upstream_timeout" },
+  left: { retry: false, next: false, ill: false, code: "client_closed_request" },
 });
 
 const MESSAGES = {
@@ -28,6 +32,8 @@ const MESSAGES = {
   context_length_exceeded: "The messages are longer than the model's context.",
   invalid_request: "The model does not accept this request.",
   stream_truncated: "The model's answer broke off before its end.",
+  content_filter: "The model's content filter refuses this request.",
+  client_closed_request: "The caller has left.",
 };
 
 const BY_CODE = {
@@ -42,10 +48,13 @@ const BY_STATUS = {
   408: "timeout", 413: "context_length", 422: "bad_request", 429: "rate_limited", 504: "timeout",
 };
 
-const NAMED = { context_length_exceeded: "context_length", insufficient_quota: "quota", model_not_found: "no_such_model" };
+const NAMED = { context_length_exceeded: "context_length", content_filter: "filtered", insufficient_quota: "quota", model_not_found: "no_such_model" };
 
 /** A target's failure. `retryAfter` is milliseconds the target asked to wait, null if it did not. */
 export class UpstreamFailure extends Error {
+  /** What the calls before it did, where the caller cannot see it in headers any more (set by continuation). */
+  edge = null;
+
   constructor(kind, { retryAfter = null } = {}) {
     super(kind);
     this.kind = kind;
@@ -56,12 +65,12 @@ export class UpstreamFailure extends Error {
   /** What the caller is told; the upstream's own words stay here. */
   toEdgeError() {
     const { code } = this.rule;
-    const headers = this.rule.retry || code === "rate_limit_exceeded" ? { "retry-after": String(Math.ceil((this.retryAfter ?? 1000) / 1000)) } : {};
-    return new EdgeError(code, MESSAGES[code], { headers: [429, 503].includes(status(code)) ? headers : {} });
+    const [status] = CODES[code];
+    const wait = this.rule.retry && [429, 503].includes(status);
+    const headers = wait ? { "retry-after": String(Math.ceil((this.retryAfter ?? 1000) / 1000)) } : {};
+    return new EdgeError(code, MESSAGES[code], { headers, edge: this.edge });
   }
 }
-
-const status = (code) => new EdgeError(code, "").status;
 
 /**
  * Classifies an upstream's refusal by its codes first and its status second.

@@ -1,3 +1,4 @@
+import { refusal } from "./body.js";
 import { classify } from "./failure.js";
 
 /**
@@ -18,14 +19,5 @@ export async function openaiCompatible({ settings, target, chat, env, signal }) 
   const url = `${settings.base_url}/chat/completions`;
   const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
   if (response.ok) return response;
-  throw classify(response.status >= 400 ? response.status : 502, { named: await errorCode(response), headers: response.headers });
-}
-
-async function errorCode(response) {
-  try {
-    const body = await response.json();
-    return body?.error?.code ?? null;
-  } catch {
-    return null;
-  }
+  throw classify(response.status >= 400 ? response.status : 502, { named: (await refusal(response))?.error?.code, headers: response.headers });
 }

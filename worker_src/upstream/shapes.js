@@ -14,24 +14,31 @@ function finish(reason) {
   return FINISHES.has(reason) ? reason : "stop";
 }
 
-/** Usage with its numbers only, the details one level down; null where there is none. */
+/** Usage with its counts only, the details one level down, and a total that is one; null where there is none to believe. */
 function usageOf(given, levels = 1) {
   if (given === null || typeof given !== "object" || Array.isArray(given)) return null;
   const kept = {};
   for (const [name, value] of Object.entries(given)) {
+    if (value < 0) return null;
     if (Number.isFinite(value)) kept[name] = value;
     else if (levels > 0 && name.endsWith("_details")) kept[name] = usageOf(value, levels - 1) ?? {};
   }
+  const { prompt_tokens: prompt, completion_tokens: completion } = kept;
+  if (prompt !== undefined && completion !== undefined) kept.total_tokens = prompt + completion;
   return kept;
 }
 
 const index = (given) => (Number.isInteger(given) && given >= 0 && given < 128 ? given : 0);
 
+/** A tool call's own id, or a new one where it has none that callers could send back. */
+const callId = (given) => (typeof given === "string" && given ? given : `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`);
+
 function toolCalls(calls) {
   return (Array.isArray(calls) ? calls : []).filter(Boolean).map((call) => {
     const named = call.function ?? call;
+    if (typeof named.name !== "string") throw new UpstreamFailure("malformed");
     return {
-      id: call.id ?? `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`,
+      id: callId(call.id),
       type: "function",
       function: { name: named.name, arguments: text(named.arguments ?? {}) },
     };
@@ -51,20 +58,32 @@ export function readAnswer(body) {
 }
 
 function fromChoices({ choices, usage }) {
-  const [{ message, finish_reason: reason }] = choices;
+  const read = choices.map(oneChoice);
+  const answer = { ...read[0], usage: usageOf(usage) };
+  // Several choices, or log probabilities, are passed on beside it: the neutral answer holds one plain text.
+  if (choices.length > 1 || choices[0].logprobs) answer.choices = read.map((held, place) => whole(held, choices[place], place));
+  return answer;
+}
+
+function oneChoice(choice) {
+  const { message, finish_reason: reason } = choice ?? {};
   if (!message || typeof message !== "object") throw new UpstreamFailure("malformed");
   const calls = toolCalls(message.tool_calls);
-  const answer = {
+  return {
     content: message.content === null || message.content === undefined ? (calls.length ? null : "") : text(message.content),
     reasoning: text(message.reasoning_content ?? message.reasoning) || null,
     refusal: text(message.refusal) || null,
     tool_calls: calls,
     finish_reason: finish(reason) ?? (calls.length ? "tool_calls" : "stop"),
-    usage: usageOf(usage),
   };
-  // Several choices, or log probabilities, are passed on as they are: the neutral answer holds one plain text.
-  if (choices.length > 1 || choices[0].logprobs) answer.choices = choices;
-  return answer;
+}
+
+/** A choice as OpenAI writes it. */
+function whole({ content, reasoning, refusal, tool_calls: calls, finish_reason: reason }, { logprobs }, place) {
+  const message = { role: "assistant", content, refusal };
+  if (reasoning) message.reasoning_content = reasoning;
+  if (calls.length) message.tool_calls = calls;
+  return { index: place, message, logprobs: logprobs ?? null, finish_reason: reason };
 }
 
 function fromResponse({ response, tool_calls: given, usage }) {
@@ -98,19 +117,31 @@ export function answerEvents(answer) {
  * sent once, however often a model repeats it.
  */
 export class EventReader {
-  #usage = null;
   #finish = null;
   #called = false;
   #ids = new Map();
   ended = false;
+  /** The last usage that the model told, null if none. */
+  usage = null;
+  /** How many events of an answer came. */
+  pieces = 0;
 
   /**
-   * @param {string} data
-   * @returns {object[]} neutral events
-   * @throws {UpstreamFailure} malformed
-   * @throws {EdgeError} the stream carries an error
+   * @param {string[]} payloads the data of events
+   * @returns {object[]} neutral events; what comes after [DONE] is not read
+   * @throws {UpstreamFailure} malformed; or the kind of an error that the stream carries
    */
-  read(data) {
+  readAll(payloads) {
+    const events = [];
+    for (const data of payloads) {
+      if (this.ended) break;
+      for (const event of this.#read(data)) events.push(event);
+    }
+    this.pieces += events.length;
+    return events;
+  }
+
+  #read(data) {
     if (data === "[DONE]") {
       this.ended = true;
       return [];
@@ -123,14 +154,14 @@ export class EventReader {
     }
     if (chunk === null || typeof chunk !== "object") throw new UpstreamFailure("malformed");
     if (chunk.error || chunk.errors?.length) throw new UpstreamFailure("unavailable");
-    if (chunk.usage) this.#usage = usageOf(chunk.usage);
+    if (chunk.usage) this.usage = usageOf(chunk.usage) ?? this.usage;
     return Array.isArray(chunk.choices) ? this.#choice(chunk.choices[0]) : this.#response(chunk);
   }
 
   /** The events that close the stream: one finish, then usage if it is known. */
   close() {
     const events = [{ type: "finish", reason: this.#finish ?? (this.#called ? "tool_calls" : "stop") }];
-    if (this.#usage) events.push({ type: "usage", usage: this.#usage });
+    if (this.usage) events.push({ type: "usage", usage: this.usage });
     return events;
   }
 
@@ -156,10 +187,10 @@ export class EventReader {
     this.#called = true;
     const place = index(given);
     const first = !this.#ids.has(place);
-    if (first) this.#ids.set(place, id ?? `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`);
+    if (first) this.#ids.set(place, callId(id));
     const held = named.arguments;
     const fragment = held === undefined || held === null ? "" : text(held);
-    return { type: "tool_call", index: place, ...(first ? { id: this.#ids.get(place) } : {}), ...(named.name ? { name: named.name } : {}), arguments: fragment };
+    return { type: "tool_call", index: place, ...(first ? { id: this.#ids.get(place) } : {}), ...(typeof named.name === "string" ? { name: named.name } : {}), arguments: fragment };
   }
 
   #response(chunk) {

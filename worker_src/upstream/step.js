@@ -1,9 +1,6 @@
-import { streamErrors } from "./stream_errors.js";
+import { deadline } from "./deadline.js";
 
 /** The last step where fallback is off: the model's first target, once. */
 export function single(_config, upstream) {
-  return async (context) => {
-    const [target] = context.chat.targets;
-    return streamErrors(() => upstream(context, target, context.signal));
-  };
+  return (context) => upstream(context, context.chat.targets[0], { until: deadline(context, Infinity) });
 }

@@ -1,3 +1,4 @@
+import { refusal } from "./body.js";
 import { UpstreamFailure, classify } from "./failure.js";
 
 /**
@@ -21,20 +22,12 @@ export async function workersAi({ settings, target, chat, env, signal }) {
     throw fromThrown(thrown);
   }
   if (response.ok) return response;
-  throw classify(response.status, { internal: await internalCode(response), headers: response.headers });
+  const told = await refusal(response);
+  throw classify(response.status, { internal: told?.internalCode ?? told?.errors?.[0]?.code, headers: response.headers });
 }
 
 /** Workers AI wants text in every message; OpenAI clients leave it out beside tool calls. */
 const plain = (message) => (message.content === undefined || message.content === null ? { ...message, content: "" } : message);
-
-async function internalCode(response) {
-  try {
-    const body = await response.json();
-    return body?.internalCode ?? body?.errors?.[0]?.code ?? null;
-  } catch {
-    return null;
-  }
-}
 
 /** The binding throws text such as "InferenceUpstreamError: 3040: Capacity temporarily exceeded". */
 function fromThrown(thrown) {

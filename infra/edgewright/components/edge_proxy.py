@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +16,9 @@ from edgewright.components.cache import cache_namespace
 from edgewright.components.transform import CHILDREN, Transform
 from edgewright.components.worker import worker_trio
 from edgewright.config import StackConfig
-from edgewright.config.models import secret_binding
+from edgewright.config.models import Keys, each, secret_binding
 from edgewright.errors import ConfigError
-from edgewright.keys import key_hashes
+from edgewright.keys import key_hashes, sealing_keys
 from edgewright.rendering import Bundle, render
 
 
@@ -70,7 +72,7 @@ class EdgeProxy(pulumi.ComponentResource):
         self._config = config = args.config
         bundle = render(config)
         child = pulumi.ResourceOptions(parent=self)
-        namespace = cache_namespace(name, config, args.transform, child) if config.cache.enabled else None
+        namespace = cache_namespace(name, config, args.transform, child) if config.kv else None
         # A namespace that a live Worker binds may refuse to go: with this order the Worker goes first.
         after = pulumi.ResourceOptions(parent=self, depends_on=[namespace] if namespace else [])
         trio = worker_trio(name, config, bundle, self._bindings(bundle, namespace), args.transform, after)
@@ -93,8 +95,14 @@ class EdgeProxy(pulumi.ComponentResource):
         if namespace is not None:
             found.append(bindings.KvNamespace("CACHE", namespace.id))
         if config.auth.mode == "keys":
-            keys = {key: secret.get_secret_value() for key, secret in config.client_keys.items()}
-            found.append(bindings.SecretText("KEY_HASHES", key_hashes(keys)))
+            found.append(bindings.SecretText("KEY_HASHES", key_hashes(_revealed(config.client_keys))))
+        if "signatures" in config.features:
+            found.append(
+                bindings.SecretText("SIGNING_KEYS", json.dumps(_revealed(config.signing_keys), sort_keys=True))
+            )
+        if "encryption" in config.features:
+            keys = [key.get_secret_value() for key in config.cache_keys]
+            found.append(bindings.SecretText("CACHE_KEYS", sealing_keys(keys)))
         for upstream, secret in config.upstream_keys.items():
             found.append(bindings.SecretText(secret_binding(upstream), secret.get_secret_value()))
         if config.verification.drills and config.drill_secret:
@@ -127,6 +135,10 @@ class EdgeProxy(pulumi.ComponentResource):
             "verify_key": _secret(config.verify_key),
             "drill_secret": _secret(config.drill_secret),
         }
+
+
+def _revealed(keys: Mapping[str, Keys]) -> dict[str, list[str]]:
+    return {name: [secret.get_secret_value() for secret in each(held)] for name, held in keys.items()}
 
 
 def _url(subdomain: Any) -> str | None:

@@ -94,9 +94,12 @@ def _stand_ins(file: StackFile) -> dict[str, Any]:
     """Placeholders of the right form for secrets that only the CLI can decrypt (used to check and render)."""
     held = "sk-edge-" + "0" * 43
     values: dict[str, Any] = {}
-    if "client_keys" in file.encrypted:
-        names = (file.values.get("auth") or {}).get("keys") or {}
-        values["client_keys"] = {name: f"{held[:-4]}{index:04d}" for index, name in enumerate(sorted(names))}
+    names = (file.values.get("auth") or {}).get("keys") or {}
+    for key in ("client_keys", "signing_keys"):
+        if key in file.encrypted:
+            values[key] = {name: f"{held[:-4]}{index:04d}" for index, name in enumerate(sorted(names))}
+    if "cache_keys" in file.encrypted:
+        values["cache_keys"] = ["0" * 64]
     if "upstream_keys" in file.encrypted:
         values["upstream_keys"] = dict.fromkeys(file.values.get("upstreams") or {}, held)
     if "drill_secret" in file.encrypted:
@@ -111,8 +114,11 @@ def _secrets_from_environment(values: Mapping[str, Any]) -> dict[str, Any]:
             found.setdefault("upstream_keys", {})[name] = key
     auth = values.get("auth")
     for name in _keys(auth.get("keys") if isinstance(auth, Mapping) else None):
-        if key := os.environ.get(f"EDGEWRIGHT_CLIENT_KEY_{name.upper().replace('-', '_')}"):
-            found.setdefault("client_keys", {})[name] = key
+        for kind in ("client", "signing"):
+            if key := os.environ.get(f"EDGEWRIGHT_{kind.upper()}_KEY_{name.upper().replace('-', '_')}"):
+                found.setdefault(f"{kind}_keys", {})[name] = key.split(",") if "," in key else key
+    if keys := os.environ.get("EDGEWRIGHT_CACHE_KEYS"):
+        found["cache_keys"] = keys.split(",")
     if secret := os.environ.get("EDGEWRIGHT_DRILL_SECRET"):
         found["drill_secret"] = secret
     return found

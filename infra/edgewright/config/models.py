@@ -17,7 +17,12 @@ Environment = Literal["local", "dev", "staging", "prod"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 # Public model names travel in URLs and JSON; Workers AI ids such as @cf/meta/llama are allowed.
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9@][A-Za-z0-9@._:/-]{0,127}$")]
+# Travels in headers: printable ASCII without quotes and backslashes.
+UpstreamModel = Annotated[str, Field(pattern=r"^[!#-\[\]-~]{1,256}$")]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
+# A secret, or several that hold at once while they are being changed: the first is the newest.
+Keys = SecretStr | Annotated[list[SecretStr], Field(min_length=1, max_length=4)]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 Hostname = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$")]
 
 
@@ -87,8 +92,12 @@ class Target(Section):
     """One place where a model can be answered."""
 
     upstream: str = Field(description="Name of an entry of `upstreams`")
-    model: Annotated[str, Field(min_length=1)] = Field(description="The upstream's own name of the model")
+    model: UpstreamModel = Field(description="The upstream's own name of the model")
     timeouts: TargetTimeouts = TargetTimeouts()
+    continuation: Literal["prefill", "restart"] = Field(
+        default="prefill",
+        description="how it goes on with a broken answer: from an unfinished assistant turn, or by saying it again",
+    )
 
 
 class Model(Section):
@@ -122,6 +131,9 @@ class Cache(Section):
     memory_entries: Annotated[int, Field(ge=0, le=10_000)] = Field(
         default=256, description="answers an isolate keeps in memory; 0 turns the layer off"
     )
+    kv: bool = Field(default=True, description="keep answers in Workers KV; false: in memory only")
+    tool_calls: bool = Field(default=False, description="cache requests with tools and answers that call them, too")
+    encryption: bool = Field(default=False, description="seal what is kept in KV with AES-256-GCM; needs `cache_keys`")
     retain_on_destroy: bool = Field(default=False, description="`destroy` leaves the KV namespace and its data")
 
 
@@ -133,6 +145,23 @@ class Fallback(Section):
     base_delay_ms: Milliseconds = Field(default=100, description="upper bound of the first wait; doubles")
     max_delay_ms: Milliseconds = Field(default=2_000, description="upper bound of any wait (full jitter)")
     deadline_ms: Milliseconds = Field(default=60_000, description="all attempts together, to the first byte")
+    retry_ratio: Annotated[float, Field(ge=0, le=1, strict=False)] = Field(
+        default=0.2, description="retries an isolate may make for each call, once the burst is used up"
+    )
+    retry_burst: Annotated[int, Field(ge=0, le=1_000)] = Field(default=10, description="retries saved up at most")
+    mid_stream: Literal["error", "continue"] = Field(
+        default="error", description="a stream that breaks off: an explicit error, or go on from another target"
+    )
+
+
+class Breaker(Section):
+    """Targets that fail are left out for a while and probed; each isolate learns for itself."""
+
+    enabled: bool = True
+    failures: Annotated[int, Field(ge=1, le=100)] = Field(default=5, description="failures in a row that open it")
+    open_ms: Milliseconds = Field(default=10_000, description="first pause; doubles with each probe that fails")
+    max_open_ms: Milliseconds = Field(default=120_000, description="longest pause, also where a target asks for more")
+    probe_ms: Milliseconds = Field(default=2_000, description="longest wait of a probe for the first byte")
 
 
 class ClientKey(Section):
@@ -142,6 +171,39 @@ class ClientKey(Section):
     models: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="public models the key may use; absent: all"
     )
+    routes: Annotated[list[Literal["chat", "models"]], Field(min_length=1)] | None = Field(
+        default=None, description="routes the key may use; absent: all"
+    )
+    origins: Annotated[list[Origin], Field(min_length=1)] | None = Field(
+        default=None, description="browser origins the key may be used from, and nowhere else; absent: anywhere"
+    )
+    expires: str | None = Field(default=None, description="time from which the key is refused: 2027-01-31T00:00:00Z")
+
+    @field_validator("expires")
+    @classmethod
+    def _instant(cls, value: str | None) -> str | None:
+        if value is not None and _instant_of(value) is None:
+            raise ValueError("must be a time with its zone, such as 2027-01-31T00:00:00Z")
+        return value
+
+    @property
+    def restrictions(self) -> int:
+        """How many scopes narrow the key."""
+        return sum(scope is not None for scope in (self.models, self.routes, self.origins, self.expires))
+
+    @property
+    def expires_ms(self) -> int | None:
+        """Milliseconds since the epoch from which the key is refused."""
+        moment = None if self.expires is None else _instant_of(self.expires)
+        return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def _instant_of(text: str) -> datetime.datetime | None:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 class Auth(Section):
@@ -149,6 +211,7 @@ class Auth(Section):
 
     mode: Literal["keys", "none"] = "keys"
     keys: dict[Name, ClientKey] = {}
+    signed_requests: bool = Field(default=False, description="accept requests signed with `signing_keys` too")
 
 
 class Limits(Section):
@@ -195,12 +258,21 @@ class StackConfig(Section):
     streaming: Streaming = Streaming()
     cache: Cache = Cache()
     fallback: Fallback = Fallback()
+    breaker: Breaker = Breaker()
     auth: Auth = Auth()
     limits: Limits = Limits()
     cors: Cors = Cors()
     observability: Observability = Observability()
     verification: Verification = Verification()
-    client_keys: dict[str, SecretStr] = Field(default={}, description="secret: name in `auth.keys` -> client key")
+    client_keys: dict[str, Keys] = Field(
+        default={}, description="secret: name in `auth.keys` -> client key, or several that hold at once"
+    )
+    signing_keys: dict[str, Keys] = Field(
+        default={}, description="secret: name in `auth.keys` -> what its requests are signed with, or several"
+    )
+    cache_keys: Annotated[list[SecretStr], Field(max_length=4)] = Field(
+        default=[], description="secret: 64 hex digits each; the first seals what is cached, each opens it"
+    )
     upstream_keys: dict[str, SecretStr] = Field(default={}, description="secret: name in `upstreams` -> its API key")
     drill_secret: SecretStr | None = Field(default=None, description="secret: signs drill headers")
 
@@ -223,19 +295,33 @@ class StackConfig(Section):
         """Sorted names of the optional concerns that this stack ships."""
         enabled = {
             "auth": self.auth.mode == "keys",
+            "breaker": self.fallback.enabled and self.breaker.enabled,
             "cache": self.cache.enabled,
+            "continuation": self.fallback.enabled and self.streaming.enabled and self.fallback.mid_stream == "continue",
             "cors": bool(self.cors.origins),
             "drills": self.verification.drills,
+            "encryption": self.kv and self.cache.encryption,
             "fallback": self.fallback.enabled,
+            "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
         }
         return sorted(name for name, on in enabled.items() if on)
 
     @property
+    def kv(self) -> bool:
+        """Whether answers are kept in Workers KV."""
+        return self.cache.enabled and self.cache.kv
+
+    @property
     def verify_key(self) -> SecretStr | None:
-        """The client key that verification uses: the first by name that may use every model, else the first."""
-        names = sorted(self.auth.keys, key=lambda name: (self.auth.keys[name].models is not None, name))
-        return self.client_keys[names[0]] if names else None
+        """The client key that verification uses: the first by name with the fewest restrictions."""
+        names = sorted(self.client_keys, key=lambda name: (self.auth.keys[name].restrictions, name))
+        return each(self.client_keys[names[0]])[0] if names else None
+
+
+def each(keys: Keys) -> list[SecretStr]:
+    """One key or several, as a list."""
+    return keys if isinstance(keys, list) else [keys]
 
 
 def secret_binding(upstream: str) -> str:
@@ -243,4 +329,4 @@ def secret_binding(upstream: str) -> str:
     return f"UPSTREAM_{upstream.upper().replace('-', '_')}_KEY"
 
 
-SECRET_KEYS = ("client_keys", "upstream_keys", "drill_secret")
+SECRET_KEYS = ("client_keys", "signing_keys", "cache_keys", "upstream_keys", "drill_secret")

@@ -5,14 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from edgewright.config.models import OpenAiCompatibleUpstream, StackConfig, secret_binding
+from pydantic import SecretStr
+
+from edgewright.config.models import OpenAiCompatibleUpstream, StackConfig, each, secret_binding
 
 Findings = Iterable[str]
 
 
 def check(config: StackConfig) -> list[str]:
     """All findings of all rules, in the order of the keys in the file."""
-    rules = (_reachable, _routes, _upstream_keys, _models, _names, _default_model, _auth, _drills)
+    rules = (
+        _reachable,
+        _routes,
+        _upstream_keys,
+        _models,
+        _names,
+        _default_model,
+        _auth,
+        _signing,
+        _encryption,
+        _drills,
+    )
     return [finding for rule in rules for finding in rule(config)]
 
 
@@ -80,9 +93,10 @@ def _names(config: StackConfig) -> Findings:
             )
     holders: dict[str, str] = {}
     for key_name, key in sorted(config.client_keys.items()):
-        other = holders.setdefault(key.get_secret_value(), key_name)
-        if other != key_name:
-            yield f"client_keys.{key_name}: is the same key as client_keys.{other}. Fix: make a new one."
+        for secret in each(key):
+            other = holders.setdefault(secret.get_secret_value(), key_name)
+            if other != key_name:
+                yield f"client_keys.{key_name}: is the same key as client_keys.{other}. Fix: make a new one."
 
 
 def _default_model(config: StackConfig) -> Findings:
@@ -102,22 +116,50 @@ def _auth(config: StackConfig) -> Findings:
             "or open the proxy to everybody with auth: {mode: none}."
         )
     for name, key in config.auth.keys.items():
-        secret = config.client_keys.get(name)
-        if secret is None:
+        signed = config.auth.signed_requests and name in config.signing_keys
+        if name not in config.client_keys and not signed:
             yield (
                 f"auth.keys.{name}: has no client key. Fix: pulumi config set --secret --path "
                 f'\'edgewright:client_keys["{name}"]\' "$(edgewright keys new)".'
             )
-        elif not re.fullmatch(r"sk-edge-[A-Za-z0-9_-]{43}", secret.get_secret_value()):
-            yield (
-                f"client_keys.{name}: not of the form sk-edge- and 43 base64url characters. "
-                "Fix: make it with `edgewright keys new`."
-            )
+        yield from _formed(f"client_keys.{name}", each(config.client_keys.get(name, [])))
         for model in key.models or []:
             if model not in config.models:
                 yield f"auth.keys.{name}.models: {model!r} is not in models. Fix: {_one_of(config.models)}."
     for name in sorted(set(config.client_keys) - set(config.auth.keys)):
         yield f"client_keys.{name}: not listed in auth.keys. Fix: add it there with its tenant, or remove it."
+
+
+def _formed(where: str, secrets: Iterable[SecretStr]) -> Findings:
+    if not all(re.fullmatch(r"sk-edge-[A-Za-z0-9_-]{43}", secret.get_secret_value()) for secret in secrets):
+        yield f"{where}: not of the form sk-edge- and 43 base64url characters. Fix: make it with `edgewright keys new`."
+
+
+def _signing(config: StackConfig) -> Findings:
+    if config.auth.signed_requests and not config.signing_keys:
+        yield (
+            "auth.signed_requests: true needs a signing key. Fix: pulumi config set --secret --path "
+            '\'edgewright:signing_keys["NAME"]\' "$(edgewright keys new)".'
+        )
+    if config.auth.signed_requests and config.auth.mode == "none":
+        yield "auth.signed_requests: true, but auth.mode is none. Fix: set mode: keys, or leave signed_requests out."
+    for name, keys in sorted(config.signing_keys.items()):
+        if name not in config.auth.keys:
+            yield f"signing_keys.{name}: not listed in auth.keys. Fix: add it there with its tenant, or remove it."
+        yield from _formed(f"signing_keys.{name}", each(keys))
+
+
+def _encryption(config: StackConfig) -> Findings:
+    if config.cache.encryption and not config.cache_keys:
+        yield (
+            "cache.encryption: true needs a key. Fix: pulumi config set --secret --path "
+            "'edgewright:cache_keys[0]' \"$(openssl rand -hex 32)\"."
+        )
+    if config.cache.encryption and not config.cache.kv:
+        yield "cache.encryption: true, but cache.kv is false. Fix: what is in memory only is not sealed; leave it out."
+    for index, key in enumerate(config.cache_keys):
+        if not re.fullmatch(r"[0-9a-f]{64}", key.get_secret_value()):
+            yield f"cache_keys[{index}]: not 64 hex digits. Fix: openssl rand -hex 32."
 
 
 def _drills(config: StackConfig) -> Findings:

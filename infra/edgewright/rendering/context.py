@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from edgewright.config.models import (
+    ClientKey,
     OpenAiCompatibleUpstream,
     StackConfig,
     Target,
@@ -23,7 +24,21 @@ class Part(NamedTuple):
 
 
 FEATURES = {
-    name: Part(name, f"{name}/step.js", name) for name in ("auth", "cache", "cors", "drills", "fallback", "streaming")
+    **{
+        name: Part(name, f"{name}/step.js", name)
+        for name in (
+            "auth",
+            "breaker",
+            "cache",
+            "continuation",
+            "cors",
+            "drills",
+            "encryption",
+            "fallback",
+            "streaming",
+        )
+    },
+    "signatures": Part("signatures", "auth/signed.js", "signatures"),
 }
 PROTOCOLS = (Part("openai", "protocols/openai.js", "openai"),)
 UPSTREAMS = {
@@ -52,7 +67,7 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         "protocols": [part.name for part in PROTOCOLS],
         "auth": {
             "mode": config.auth.mode,
-            "keys": {name: key.model_dump(exclude_none=True) for name, key in sorted(config.auth.keys.items())},
+            "keys": {name: _client_key(key) for name, key in sorted(config.auth.keys.items())},
         },
         "limits": config.limits.model_dump(),
         "timeouts": config.timeouts.model_dump(),
@@ -65,9 +80,11 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         "default_model": config.default_model,
     }
     if config.cache.enabled:
-        values["cache"] = config.cache.model_dump(include={"ttl_seconds", "memory_entries"})
+        values["cache"] = config.cache.model_dump(include={"ttl_seconds", "memory_entries", "tool_calls"})
     if config.fallback.enabled:
-        values["fallback"] = config.fallback.model_dump(exclude={"enabled"})
+        values["fallback"] = config.fallback.model_dump(exclude={"enabled", "mid_stream"})
+    if "breaker" in config.features:
+        values["breaker"] = config.breaker.model_dump(exclude={"enabled"})
     if config.cors.origins:
         values["cors"] = config.cors.model_dump()
     return values
@@ -86,4 +103,14 @@ def _upstream(name: str, upstream: Upstream) -> dict[str, Any]:
 
 def _target(config: StackConfig, target: Target) -> dict[str, Any]:
     timeouts = {**config.timeouts.model_dump(), **target.timeouts.model_dump(exclude_none=True)}
-    return {"upstream": target.upstream, "model": target.model, "timeouts": timeouts}
+    return {
+        "upstream": target.upstream,
+        "model": target.model,
+        "timeouts": timeouts,
+        "continuation": target.continuation,
+    }
+
+
+def _client_key(key: ClientKey) -> dict[str, Any]:
+    values = key.model_dump(exclude_none=True, exclude={"expires"})
+    return values if key.expires_ms is None else {**values, "expires_ms": key.expires_ms}

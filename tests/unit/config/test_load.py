@@ -37,7 +37,7 @@ def test_a_good_stack_is_accepted_with_safe_defaults():
     config = from_values(GOOD, source="x")
     assert config.worker_name == "edge-proxy-dev"
     assert config.auth.mode == "keys"
-    assert config.features == ["auth", "fallback", "streaming"]
+    assert config.features == ["auth", "breaker", "fallback", "streaming"]
     assert not config.cache.enabled
     assert not config.verification.drills
 

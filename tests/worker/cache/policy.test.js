@@ -12,16 +12,24 @@ test("Cache-Control of a request is followed", () => {
   assert.equal(directives("max-age=x").maxAge, null);
 });
 
+const PLAIN = { tool_calls: false };
+const TOOLS = { tool_calls: true };
+
 test("only whole plain answers are kept", () => {
   const whole = { content: "hi", finish_reason: "stop", tool_calls: [], refusal: null };
-  assert.ok(storable(whole));
-  for (const change of [{ finish_reason: "length" }, { finish_reason: "content_filter" }, { tool_calls: [{}] }, { refusal: "no" }, { content: "" }]) {
-    assert.ok(!storable({ ...whole, ...change }), JSON.stringify(change));
+  assert.ok(storable(whole, PLAIN));
+  for (const change of [{ finish_reason: "length" }, { finish_reason: "content_filter" }, { tool_calls: [{}] }, { refusal: "no" }, { content: "" }, { edge: {} }]) {
+    assert.ok(!storable({ ...whole, ...change }, PLAIN), JSON.stringify(change));
   }
+  const calls = { ...whole, content: null, tool_calls: [{}], finish_reason: "tool_calls" };
+  assert.ok(!storable(calls, PLAIN));
+  assert.ok(storable(calls, TOOLS));
+  assert.ok(!storable({ ...calls, finish_reason: "length" }, TOOLS));
 });
 
 test("tools, several choices, log probabilities and drills are not cached", () => {
-  assert.ok(cacheable({ settings: {} }, null));
-  for (const settings of [{ tools: [{}] }, { n: 2 }, { logprobs: true }]) assert.ok(!cacheable({ settings }, null));
-  assert.ok(!cacheable({ settings: {} }, { fault: "cut" }));
+  assert.ok(cacheable({ settings: {} }, null, PLAIN));
+  for (const settings of [{ tools: [{}] }, { n: 2 }, { logprobs: true }]) assert.ok(!cacheable({ settings }, null, PLAIN));
+  assert.ok(!cacheable({ settings: {} }, { fault: "cut" }, PLAIN));
+  assert.ok(cacheable({ settings: { tools: [{}] } }, null, TOOLS));
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { KEYS, answers, ask, chunks, harness, openaiAnswer, json, refuses, sse, textOf } from "../fixture.js";
+import { FALLBACK, KEYS, answers, ask, chunks, harness, openaiAnswer, json, refuses, sse, textOf } from "../fixture.js";
 
 const later = (model) => async (...call) => {
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -68,7 +68,7 @@ test("100 identical requests, streaming and not, make one call and one KV write"
 });
 
 test("a failure is told to each who waits, and not kept", async () => {
-  const { chat, calls, settled } = harness({ config: { fallback: { attempts_per_target: 1, base_delay_ms: 1, max_delay_ms: 1, deadline_ms: 500 } }, models: { one: later(refuses(500)), two: later(refuses(500)) } });
+  const { chat, calls, settled } = harness({ config: { fallback: { ...FALLBACK, attempts_per_target: 1, deadline_ms: 500 } }, models: { one: later(refuses(500)), two: later(refuses(500)) } });
   const all = await Promise.all(Array.from({ length: 5 }, () => chat(ask("bad"))));
   assert.deepEqual(all.map((response) => response.status), [503, 503, 503, 503, 503]);
   assert.equal(calls.length, 2);
@@ -110,7 +110,7 @@ test("a waiter who leaves disturbs nobody; when all have left the call is stoppe
 
 test("KV that fails or is slow is a miss, not a failure", async () => {
   const broken = { get: async () => { throw new Error("canary"); }, put: async () => { throw new Error("canary"); } };
-  const { chat, settled } = harness({ env: { CACHE: broken }, config: { cache: { ttl_seconds: 60, memory_entries: 0 } } });
+  const { chat, settled } = harness({ env: { CACHE: broken }, config: { cache: { ttl_seconds: 60, memory_entries: 0, tool_calls: false } } });
   const response = await chat(ask("x"));
   assert.equal(response.status, 200);
   await settled();

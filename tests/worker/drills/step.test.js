@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Nonces } from "../../../worker_src/drills/policy.js";
+import { Nonces } from "../../../worker_src/crypto/nonces.js";
 import { ask, chunks, drill, harness } from "../fixture.js";
 
 for (const fault of ["error_500", "rate_limited", "unavailable", "timeout", "reset"]) {
@@ -46,10 +46,13 @@ test("a stack without a secret refuses drills, one without drills ignores them",
   assert.equal(response.headers.get("x-edge-target"), "ai/one");
 });
 
-test("nonces are forgotten after two minutes and never fill memory", () => {
+test("a nonce is taken once while it is fresh, and never forgotten to make room", () => {
   const nonces = new Nonces();
-  assert.ok(nonces.take("a", 0));
-  assert.ok(!nonces.take("a", 100));
-  assert.ok(nonces.take("a", 1_000));
-  for (let index = 0; index < 20_000; index += 1) nonces.take(`n${index}`, 1_000);
+  assert.ok(nonces.take("a", 0, 60));
+  assert.ok(!nonces.take("a", 60, 60));
+  assert.ok(nonces.take("a", 61, 120));
+  for (let index = 0; index < 100_000; index += 1) nonces.take(`n${index}`, 61, 120);
+  assert.ok(!nonces.take("one too many", 61, 120));
+  assert.ok(!nonces.take("a", 61, 120));
+  assert.ok(nonces.take("one too many", 121, 180));
 });

@@ -113,6 +113,7 @@ test("waits are jittered below a doubling bound, follow Retry-After, and stay wi
   assert.equal(waitBefore({ ...at, attempt: 1, random: 0.5 }), 50);
   assert.equal(waitBefore({ ...at, attempt: 2, random: 1 }), 200);
   assert.equal(waitBefore({ ...at, attempt: 5, random: 1 }), 300);
-  assert.equal(waitBefore({ ...at, attempt: 1, random: 0, retryAfter: 2_000 }), 2_000);
-  assert.equal(waitBefore({ ...at, attempt: 1, random: 0, retryAfter: 20_000 }), null);
+  assert.equal(waitBefore({ ...at, attempt: 1, random: 0, retryAfter: 250 }), 250);
+  assert.equal(waitBefore({ ...at, attempt: 1, random: 0, retryAfter: 301 }), null);
+  assert.equal(waitBefore({ ...at, attempt: 1, random: 1, left: 100 }), null);
 });

@@ -1,0 +1,101 @@
+import { SseReader } from "../streaming/sse_reader.js";
+import { UpstreamFailure } from "./failure.js";
+import { EventReader } from "./shapes.js";
+
+const DONE = Object.freeze({ done: true, value: undefined });
+
+/** About how many characters a token has, where the upstream tells no count (OpenAI's rule of thumb for English). */
+const CHARACTERS_A_TOKEN = 4;
+
+/**
+ * A model's stream as lists of neutral events, one list for what each network read completes.
+ * `next` fails with an UpstreamFailure; `return` stops the model at once, also while a `next` is waiting.
+ */
+export class ModelStream {
+  #reader;
+  #sse = new SseReader();
+  #events = new EventReader();
+  #options;
+  #first = null;
+  #over = false;
+
+  constructor(body, options) {
+    if (!body) throw new UpstreamFailure("malformed");
+    this.#reader = body.getReader();
+    this.#options = options;
+    options.guard.onStop = () => void this.#reader.cancel().catch(() => {});
+  }
+
+  /** Reads the first events, so that an error in their place is a failure of the call. */
+  async prime() {
+    this.#first = await this.#advance();
+    this.#options.guard.lift();
+  }
+
+  async next() {
+    if (this.#first) {
+      const ready = this.#first;
+      this.#first = null;
+      return ready;
+    }
+    if (this.#over) return DONE;
+    this.#options.guard.stage(this.#options.idle);
+    return this.#advance();
+  }
+
+  async return() {
+    if (!this.#over) this.#fail(new UpstreamFailure("left"));
+    return DONE;
+  }
+
+  async #advance() {
+    const { guard } = this.#options;
+    try {
+      for (;;) {
+        const { done, value } = await this.#reader.read();
+        if (this.#over) return DONE;
+        if (guard.failure) throw guard.failure;
+        const found = this.#events.readAll(done ? this.#sse.end() : this.#sse.push(value));
+        if (done || this.#events.ended) return this.#finish(found, done);
+        if (found.length) {
+          // A caller who is slow to take it is no silence of the model's.
+          guard.rest();
+          return { done: false, value: found };
+        }
+      }
+    } catch (thrown) {
+      if (this.#over) return DONE;
+      throw this.#fail(guard.failure ?? (thrown instanceof UpstreamFailure ? thrown : new UpstreamFailure("truncated")));
+    }
+  }
+
+  #finish(found, read) {
+    const { guard, record, waitUntil } = this.#options;
+    if (!this.#events.complete) throw new UpstreamFailure("truncated");
+    this.#over = true;
+    guard.end();
+    // Read to its very end, a connection can serve the next call.
+    if (!read) waitUntil(this.#reader.read().then(({ done }) => done || this.#reader.cancel()).catch(() => {}));
+    Object.assign(record, { began: true, usage: this.#events.usage });
+    record.end(null);
+    return { done: false, value: [...found, ...this.#events.close()] };
+  }
+
+  /** Ends the call with what is known of its usage. */
+  #fail(failure) {
+    const { chat, guard, record } = this.#options;
+    this.#over = true;
+    guard.stop(failure);
+    record.began = this.#events.pieces > 0;
+    record.usage = this.#events.usage;
+    if (record.began && !record.usage) Object.assign(record, { usage: estimate(chat, this.#events.pieces), estimated: true });
+    record.end(failure);
+    return failure;
+  }
+}
+
+/** Usage of a stream that broke off before it told: models send about one token a piece. */
+function estimate(chat, pieces) {
+  const prompt = Math.ceil(JSON.stringify(chat.messages).length / CHARACTERS_A_TOKEN);
+  return { prompt_tokens: prompt, completion_tokens: pieces, total_tokens: prompt + pieces };
+}
