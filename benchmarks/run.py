@@ -1,4 +1,4 @@
-"""The figures of the Worker, each as a ratio to a bare pass-through Worker in the same workerd and run.
+"""The figures of the Worker, each as a ratio to a bare pass-through Worker in the same run.
 
 One command: ``make bench``. Rounds are interleaved (baseline, variant, baseline, ...), medians are quoted.
 """
@@ -9,37 +9,45 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
-from edgewright.config import from_values
-from edgewright.keys import key_hashes, new_client_key
+from edgewright.config import StackConfig, from_values
+from edgewright.keys import key_hashes, new_client_key, sealing_keys
 from edgewright.localcloud.runtime.workerd import find_workerd
 from edgewright.rendering import render
 
 HERE = Path(__file__).parent
 KEY = new_client_key()
+SIGNING_KEY = new_client_key()
+CACHE_KEY = "c" * 64
 CONNECTIONS = (1, 16, 64)
+BASELINE = "pass-through"
+
+# Every feature but the cache, which differs.
+ALL: dict[str, object] = {
+    "verification": {"drills": True},
+    "cors": {"origins": ["https://app.example"]},
+    "fallback": {"mid_stream": "continue"},
+    "auth": {"keys": {"bench": {"tenant": "bench"}}, "signed_requests": True},
+}
 
 # What each variant enables on top of routing and OpenAI decoding.
 VARIANTS: dict[str, dict[str, object]] = {
-    "core (auth, fallback)": {},
-    "memory cache": {"cache": {"enabled": True}},
-    "all, KV read": {
-        "cache": {"enabled": True},
-        "verification": {"drills": True},
-        "cors": {"origins": ["https://app.example"]},
-    },
+    "core (auth, fallback, breaker)": {},
+    "all, memory cache": {**ALL, "cache": {"enabled": True, "kv": False}},
+    "all, KV cache": {**ALL, "cache": {"enabled": True}},
 }
 
 
-def config_of(port: int, changes: dict[str, object]) -> object:
+def config_of(port: int, changes: dict[str, object]) -> StackConfig:
     """The configuration of one variant in front of the stub."""
     stub = f"http://127.0.0.1:{port}/v1"
     return from_values(
@@ -50,6 +58,8 @@ def config_of(port: int, changes: dict[str, object]) -> object:
             "models": {"m": {"targets": [{"upstream": "stub", "model": "m"}]}},
             "auth": {"keys": {"bench": {"tenant": "bench"}}},
             "client_keys": {"bench": KEY},
+            "signing_keys": {"bench": SIGNING_KEY},
+            "cache_keys": [CACHE_KEY],
             "drill_secret": "d" * 64,
             **changes,
         },
@@ -66,102 +76,165 @@ def service(name: str, modules: dict[str, str], main: str, bindings: list[str], 
         path.write_text(modules[module])
         lines.append(f'(name = "{module}", esModule = embed "{name}/{module}")')
     return (
-        f'(name = "{name}", worker = (compatibilityDate = "2026-11-01", modules = [{", ".join(lines)}],'
+        f'(name = "{name}", worker = (compatibilityDate = "2026-11-01",'
+        f' compatibilityFlags = ["enable_request_signal"], modules = [{", ".join(lines)}],'
         f" bindings = [{', '.join(bindings)}]))"
     )
 
 
-def write_config(folder: Path, port: int) -> dict[str, int]:
-    """A workerd configuration with the baseline and every variant; name -> index of its socket."""
-    baseline = {"main.js": (HERE / "pass_through.js").read_text()}
-    services = [
-        service("pass", baseline, "main.js", [f'(name = "UPSTREAM", text = "http://127.0.0.1:{port}")'], folder)
-    ]
-    names = {"pass-through": "pass"}
-    for index, (label, changes) in enumerate(VARIANTS.items()):
-        bundle = render(config_of(port, changes))
-        bindings = [
-            f'(name = "CONTENT_HASH", text = "{bundle.content_hash}")',
-            f'(name = "DRILL_SECRET", text = "{"d" * 64}")',
-            f'(name = "KEY_HASHES", text = {json.dumps(key_hashes({"bench": [KEY]}))})',
-        ]
-        if label == "all, KV read":
+def write_config(folder: Path, label: str, port: int) -> None:
+    """A workerd configuration with one Worker, ``label`` of `VARIANTS` or the baseline, in front of the stub."""
+    if label == BASELINE:
+        modules, main = {"main.js": (HERE / "pass_through.js").read_text()}, "main.js"
+        bindings = [f'(name = "UPSTREAM", text = "http://127.0.0.1:{port}")']
+    else:
+        bundle = render(config_of(port, VARIANTS[label]))
+        modules, main = {module.name: module.source for module in bundle.modules}, bundle.main
+        secrets = {
+            "CONTENT_HASH": bundle.content_hash,
+            "DRILL_SECRET": "d" * 64,
+            "KEY_HASHES": key_hashes({"bench": [KEY]}),
+            "SIGNING_KEYS": json.dumps({"bench": [SIGNING_KEY]}),
+            "CACHE_KEYS": sealing_keys([CACHE_KEY]),
+        }
+        bindings = [f'(name = "{name}", text = {json.dumps(text)})' for name, text in secrets.items()]
+        if "KV" in label:
             bindings.append('(name = "CACHE", kvNamespace = "kv")')
-        modules = {module.name: module.source for module in bundle.modules}
-        services.append(service(f"edge{index}", modules, bundle.main, bindings, folder))
-        names[label] = f"edge{index}"
-    services.append('(name = "internet", network = (allow = ["local"]))')
     kv = f'address = "127.0.0.1:{port}", http = (injectRequestHeaders = [(name = "x-kv", value = "1")])'
-    services.append(f'(name = "kv", external = ({kv}))')
-    sockets = [f'(name = "{name}", address = "127.0.0.1:0", http = (), service = "{name}")' for name in names.values()]
+    services = [
+        service("main", modules, main, bindings, folder),
+        '(name = "internet", network = (allow = ["local"]))',
+        f'(name = "kv", external = ({kv}))',
+    ]
     (folder / "config.capnp").write_text(
         'using Workerd = import "/workerd/workerd.capnp";\n'
-        f"const config :Workerd.Config = (services = [{','.join(services)}], sockets = [{','.join(sockets)}]);\n"
+        f"const config :Workerd.Config = (services = [{','.join(services)}],"
+        ' sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);\n'
     )
-    return names
+
+
+@dataclass(frozen=True)
+class Served:
+    """One Worker in a workerd of its own."""
+
+    url: str
+    pid: int
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU time that workerd has used, milliseconds."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1000
+
+    @property
+    def peak_mib(self) -> float:
+        """The most memory that workerd has held, MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[dict[str, str]]:
-    """The stub and workerd; variant -> URL, and the pid of workerd under ``pid``."""
-    stub = subprocess.Popen(["node", HERE / "stub.mjs"], stdout=subprocess.PIPE, text=True)
+def serving(folder: Path, label: str, port: int) -> Iterator[Served]:
+    """One Worker, served until the end of the block."""
+    folder.mkdir()
+    write_config(folder, label, port)
+    read, write = os.pipe()
+    command = [find_workerd(), "serve", f"--control-fd={write}", folder / "config.capnp"]
+    workerd = subprocess.Popen(command, pass_fds=[write])
+    os.close(write)
     try:
-        assert stub.stdout is not None
-        names = write_config(folder, int(stub.stdout.readline()))
-        read, write = os.pipe()
-        workerd = subprocess.Popen(
-            [find_workerd(), "serve", f"--control-fd={write}", folder / "config.capnp"], pass_fds=[write]
-        )
-        os.close(write)
-        try:
-            ports = {}
-            with os.fdopen(read) as events:
-                while len(ports) < len(names):
-                    event = json.loads(events.readline())
-                    ports[event["socket"]] = event["port"]
-                yield {
-                    **{label: f"http://127.0.0.1:{ports[name]}" for label, name in names.items()},
-                    "pid": str(workerd.pid),
-                }
-        finally:
-            workerd.kill()
-            workerd.wait()
+        with os.fdopen(read) as events:
+            yield Served(f"http://127.0.0.1:{json.loads(events.readline())['port']}", workerd.pid)
     finally:
-        stub.kill()
-        stub.wait()
+        workerd.kill()
+        workerd.wait()
 
 
-def load(url: str, connections: int, seconds: float, **more: object) -> dict[str, object]:
-    """One round of load; fails if a request failed."""
-    arguments = {"url": url, "key": KEY, "connections": connections, "seconds": seconds, **more}
+@contextmanager
+def stub() -> Iterator[int]:
+    """The upstream; yields its port."""
+    process = subprocess.Popen(["node", HERE / "stub.mjs"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of load."""
+
+    label: str
+    connections: int
+    stream: bool = False
+    same: bool = False
+    pace: int = 0
+
+    @property
+    def kind(self) -> str:
+        """As the table calls it."""
+        words = [
+            "SSE" if self.stream else "JSON",
+            "hit" if self.same else "",
+            f"paced {self.pace} ms" if self.pace else "",
+        ]
+        return ", ".join(filter(None, words))
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round of load gave: requests a second, CPU and first byte in milliseconds."""
+
+    rate: float
+    cpu: float
+    first_p50: float
+    first_p99: float
+
+
+def load(served: Served, case: Case, seconds: float) -> Round:
+    """One round of load; ends the run if a request failed."""
+    more = {"stream": case.stream, "pace": case.pace, "same": case.same}
+    arguments = {"url": served.url, "key": KEY, "connections": case.connections, "seconds": seconds, **more}
+    before = served.cpu_ms
     done = subprocess.run(
         ["node", HERE / "load.mjs", json.dumps(arguments)], capture_output=True, text=True, check=True, timeout=120
     )
-    result: dict[str, object] = json.loads(done.stdout)
-    if result["failures"]:
-        sys.exit(f"{url}: {result['failures']} of {result['requests']} requests failed")
-    return result
+    found = json.loads(done.stdout)
+    if found["failures"]:
+        sys.exit(f"{case}: {found['failures']} of {found['requests']} requests failed")
+    cpu = (served.cpu_ms - before) / found["requests"]
+    return Round(found["rate"], cpu, found["first"]["p50"], found["first"]["p99"])
 
 
-def memory(pid: str) -> float:
-    """Resident MiB of a process now."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+@dataclass(frozen=True)
+class Figures:
+    """Medians over interleaved rounds: ratios to the baseline, differences in milliseconds."""
+
+    rate: float
+    added_cpu: float
+    added_first: float
+    first_p99: float
 
 
-def compare(
-    urls: dict[str, str], label: str, connections: int, rounds: int, seconds: float, **more: object
-) -> dict[str, float]:
-    """Median ratio of rates and medians of the first bytes over interleaved rounds."""
-    ratios, added = [], []
-    for _ in range(rounds):
-        base = load(urls["pass-through"], connections, seconds, **{**more, "same": False})
-        ours = load(urls[label], connections, seconds, **more)
-        ratios.append(ours["rate"] / base["rate"])  # type: ignore[operator]
-        added.append(ours["first"]["p50"] - base["first"]["p50"])  # type: ignore[index]
-    return {"ratio": statistics.median(ratios), "added_first_ms": statistics.median(added)}
+def compare(base: Served, ours: Served, case: Case, rounds: int, seconds: float) -> Figures:
+    """Baseline and variant in turn; the first pair warms both up and is dropped."""
+    pairs = [(load(base, replace(case, same=False), seconds), load(ours, case, seconds)) for _ in range(rounds + 1)][1:]
+    return Figures(
+        rate=median(new.rate / old.rate for old, new in pairs),
+        added_cpu=median(new.cpu - old.cpu for old, new in pairs),
+        added_first=median(new.first_p50 - old.first_p50 for old, new in pairs),
+        first_p99=median(new.first_p99 / old.first_p99 for old, new in pairs),
+    )
+
+
+def cases(label: str) -> list[Case]:
+    """Every load of one variant."""
+    found = [Case(label, connections, stream) for stream in (False, True) for connections in CONNECTIONS]
+    if "cache" in label:
+        found += [Case(label, connections, same=True) for connections in CONNECTIONS]
+    return [*found, Case(label, 1, stream=True, pace=10), Case(label, 16, stream=True, pace=10)]
 
 
 def main() -> None:
@@ -169,39 +242,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--only", default="", help="variants and kinds whose name holds this text, e.g. 'core SSE 16'")
     options = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="edgewright-bench-") as name, running(Path(name)) as urls:
-        before = memory(urls["pid"])
-        cases = [(label, stream, False) for label in VARIANTS for stream in (False, True)]
-        cases.append(("memory cache", False, True))
-        for label, stream, same in cases:
-            for connections in CONNECTIONS:
-                found = compare(urls, label, connections, options.rounds, options.seconds, stream=stream, same=same)
-                kind = f"{'SSE' if stream else 'JSON'}{', hit' if same else ''}"
-                rows.append((label, kind, connections, found))
-                print(f"{label} {kind} {connections}: {found['ratio']:.2f}", file=sys.stderr)
-        paced = compare(urls, "all, KV read", 16, options.rounds, options.seconds, stream=True, same=False, pace=10)
-        after = memory(urls["pid"])
-    report(rows, paced, before, after)
-
-
-def report(
-    rows: list[tuple[str, str, int, dict[str, float]]], paced: dict[str, float], before: float, after: float
-) -> None:
-    """The table, and the figures that are not ratios."""
-    print(f"\n{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores\n")
-    print("| variant | kind | connections | requests/s vs pass-through | first byte added, p50 ms |")
-    print("| --- | --- | ---: | ---: | ---: |")
-    for label, kind, connections, found in rows:
-        print(f"| {label} | {kind} | {connections} | {found['ratio']:.2f} | {found['added_first_ms']:.2f} |")
-    print(f"\nPaced stream (10 ms an event, 16 connections): first byte {paced['added_first_ms']:+.2f} ms.")
-    print(f"workerd's memory: {before:.0f} MiB before, {after:.0f} MiB after all load (all variants in one process).")
-    bundle = render(config_of(1, VARIANTS["all, KV read"]))  # type: ignore[arg-type]
-    started = time.perf_counter()
-    render(config_of(1, VARIANTS["all, KV read"]))  # type: ignore[arg-type]
-    print(f"Bundle of all features: {bundle.size:,} bytes in {len(bundle.modules)} modules; ", end="")
+    print(f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores\n")
+    print("| variant | kind | connections | requests/s | CPU added, ms | first token added, p50 ms | first token p99 |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    peaks = []
+    with tempfile.TemporaryDirectory(prefix="edgewright-bench-") as name, stub() as port:
+        for place, label in enumerate(VARIANTS):
+            folder = Path(name, str(place))
+            folder.mkdir()
+            with serving(folder / "base", BASELINE, port) as base, serving(folder / "ours", label, port) as ours:
+                for case in cases(label):
+                    words = f"{case.label} {case.kind} {case.connections}"
+                    if all(word in words for word in options.only.split()):
+                        row(case, compare(base, ours, case, options.rounds, options.seconds))
+                peaks.append((label, ours.peak_mib, base.peak_mib))
+    for label, peak, least in peaks:
+        print(f"\nPeak memory, {label}: {peak:.0f} MiB, {peak / least:.2f} of the pass-through's {least:.0f} MiB.")
+    everything = config_of(1, {**ALL, "cache": {"enabled": True, "encryption": True}})
+    bundle, started = render(everything), time.perf_counter()
+    render(everything)
+    print(f"\nBundle of all features: {bundle.size:,} bytes in {len(bundle.modules)} modules; ", end="")
     print(f"rendered in {(time.perf_counter() - started) * 1000:.1f} ms.")
+
+
+def row(case: Case, found: Figures) -> None:
+    """One line of the table."""
+    figures = f"{found.rate:.2f} | {found.added_cpu:.2f} | {found.added_first:.2f} | {found.first_p99:.2f}x"
+    print(f"| {case.label} | {case.kind} | {case.connections} | {figures} |", flush=True)
 
 
 if __name__ == "__main__":

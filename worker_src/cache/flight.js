@@ -1,3 +1,6 @@
+/** No call lasts longer. */
+const LONGEST_MS = 86_400_000;
+
 const DONE = Object.freeze({ done: true, value: undefined });
 
 /**
@@ -28,10 +31,11 @@ export class Flight {
   /**
    * An iterator over all events from the beginning: each list holds what has come since the last. Leaving early
    * (`return`, also while a `next` waits) disturbs nobody else.
+   * @param {{guest?: boolean}} [as] a guest is of another request than the one that makes the call
    */
-  follow() {
+  follow({ guest = false } = {}) {
     this.#followers += 1;
-    return new Follower(this);
+    return new Follower(this, guest);
   }
 
   /** Everything from `place` on, once there is something; null at the end. */
@@ -51,6 +55,7 @@ export class Flight {
   leave(follower) {
     if (follower.left) return;
     follower.left = true;
+    clearTimeout(follower.hold);
     this.#followers -= 1;
     if (this.#followers === 0 && !this.#done) this.onAbandoned?.();
     this.#ring();
@@ -67,9 +72,12 @@ class Follower {
   #flight;
   place = 0;
   left = false;
+  /** The runtime ends a request that waits for nothing of its own; a guest waits for this. */
+  hold;
 
-  constructor(flight) {
+  constructor(flight, guest) {
     this.#flight = flight;
+    this.hold = guest ? setTimeout(() => {}, LONGEST_MS) : null;
   }
 
   async next() {

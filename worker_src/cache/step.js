@@ -30,23 +30,25 @@ export function cache(config, encryption) {
       return next();
     }
     const key = canonicalRequest(context.caller.tenant, context.chat);
-    const entry = asked.read ? await find(layers, context, key, asked.maxAge) : null;
-    if (entry) return hit(context, entry);
-    const flying = asked.read ? layers.flights.get(key) : null;
-    if (flying) return join(context, flying);
-    return depart(layers, context, next, key);
+    const { memory, store, flights } = layers;
+    const fits = fitting(store, asked);
+    const held = memory.get(key);
+    if (fits(held)) return hit(context, held);
+    const name = await store.nameOf(context.env, key);
+    const kept = asked.read ? await store.get(context.env, name) : null;
+    if (fits(kept)) {
+      memory.set(key, kept, sizeOf(kept.answer));
+      return hit(context, kept);
+    }
+    const flying = asked.read ? flights.get(key) : null;
+    return flying ? join(context, flying) : depart(layers, context, next, { key, name });
   };
 }
 
-async function find({ memory, store }, context, key, maxAge) {
+/** Whether an entry is young enough for what a request asks. */
+function fitting(store, { read, maxAge }) {
   const now = Date.now();
-  const fits = (entry) => entry && !store.expired(entry, now) && (maxAge === null || now - entry.at <= maxAge * 1000);
-  const held = memory.get(key);
-  if (fits(held)) return held;
-  const kept = await store.get(context.env, key);
-  if (!fits(kept)) return null;
-  memory.set(key, kept, sizeOf(kept.answer));
-  return kept;
+  return (entry) => read && entry && !store.expired(entry, now) && (maxAge === null || now - entry.at <= maxAge * 1000);
 }
 
 const sizeOf = ({ content, reasoning, tool_calls: calls }) =>
@@ -64,13 +66,14 @@ function hit(context, { at, target, answer }) {
 /** Follows a call that another request began. */
 async function join(context, { flight, leader }) {
   context.facts.cache = "COALESCED";
-  const outcome = await follow(context, flight.follow());
+  const outcome = await follow(context, flight.follow({ guest: true }));
   context.facts.target = leader.facts.target;
   return outcome;
 }
 
 /** Begins a call that others may follow. */
-function depart(layers, context, next, key) {
+function depart(layers, context, next, at) {
+  const { key } = at;
   context.facts.cache = "MISS";
   const flight = new Flight();
   const flying = { flight, leader: context };
@@ -79,12 +82,12 @@ function depart(layers, context, next, key) {
   const land = () => {
     if (layers.flights.get(key) === flying) layers.flights.delete(key);
   };
-  context.waitUntil(fly(layers, context, next, key, flight).finally(land));
+  context.waitUntil(fly(layers, context, next, at, flight).finally(land));
   return follow(context, follower);
 }
 
 /** Carries out the call, publishes what comes and keeps a finished answer. */
-async function fly({ memory, store, settings }, context, next, key, flight) {
+async function fly({ memory, store, settings }, context, next, { key, name }, flight) {
   const abort = new AbortController();
   flight.onAbandoned = () => abort.abort();
   context.signal = abort.signal;
@@ -102,7 +105,7 @@ async function fly({ memory, store, settings }, context, next, key, flight) {
   if (!answer || !storable(answer, settings)) return;
   const entry = { at: Date.now(), target: context.facts.target, answer };
   memory.set(key, entry, collector.size);
-  await store.put(context.env, key, entry);
+  await store.put(context.env, name, entry);
 }
 
 async function relay(events, collector, flight) {

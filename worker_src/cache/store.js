@@ -3,7 +3,7 @@ import { sha256 } from "../crypto/bytes.js";
 /** A KV that takes longer than this is slower than asking the model. */
 const READ_MS = 1_000;
 
-const PLAIN = { seal: async (_key, entry) => entry, open: async (_key, kept) => kept };
+const PLAIN = { seal: async (_name, entry) => entry, open: async (_name, kept) => kept };
 
 /**
  * Answers in Workers KV: `{at, target, answer}`, `at` in milliseconds, under the SHA-256 of their canonical request;
@@ -16,22 +16,27 @@ export class Store {
 
   /**
    * @param {number} ttl seconds
-   * @param {{seal(key, entry, env): Promise<object>, open(key, kept, env): Promise<object>}} [sealing]
+   * @param {{seal(name, entry, env): Promise<object>, open(name, kept, env): Promise<object>}} [sealing]
    */
   constructor(ttl, sealing = PLAIN) {
     this.#ttl = ttl;
     this.#sealing = sealing;
   }
 
-  /** The entry of a canonical request, null if there is none. */
-  async get(env, request) {
-    if (!env.CACHE) return null;
+  /** The name under which a canonical request's answer is kept; null where there is no KV. */
+  async nameOf(env, request) {
+    return env.CACHE ? sha256(request) : null;
+  }
+
+  /** The entry of a name, null if there is none. */
+  async get(env, name) {
+    if (name === null) return null;
     let timer;
     try {
       const late = new Promise((resolve) => {
         timer = setTimeout(resolve, READ_MS, null);
       });
-      return await Promise.race([this.#read(env, request), late]);
+      return await Promise.race([this.#read(env, name), late]);
     } catch (thrown) {
       console.warn("cache read failed", thrown?.name);
       return null;
@@ -40,19 +45,17 @@ export class Store {
     }
   }
 
-  async #read(env, request) {
-    const key = await sha256(request);
-    const kept = await env.CACHE.get(key, "json");
-    const entry = kept ? await this.#sealing.open(key, kept, env) : null;
+  async #read(env, name) {
+    const kept = await env.CACHE.get(name, "json");
+    const entry = kept ? await this.#sealing.open(name, kept, env) : null;
     return entry?.answer ? entry : null;
   }
 
-  async put(env, request, entry) {
-    if (!env.CACHE) return;
+  async put(env, name, entry) {
+    if (name === null) return;
     try {
-      const key = await sha256(request);
-      const kept = await this.#sealing.seal(key, entry, env);
-      await env.CACHE.put(key, JSON.stringify(kept), { expirationTtl: this.#ttl });
+      const kept = await this.#sealing.seal(name, entry, env);
+      await env.CACHE.put(name, JSON.stringify(kept), { expirationTtl: this.#ttl });
     } catch (thrown) {
       console.warn("cache write failed", thrown?.name);
     }

@@ -1,7 +1,7 @@
 import { asEdgeError } from "../errors.js";
 
-/** Events that come less than this after the last ones are sent together: a burst costs a few writes, not one each. */
-const BURST_MS = 5;
+/** Between two writes lies at least this (half a frame of a screen): a burst costs a few writes, not one an event. */
+const APART_MS = 8;
 
 /** How many characters may wait for a slow caller before the model is read no further. */
 const MOST_WAITING = 65_536;
@@ -10,7 +10,7 @@ const bytes = new TextEncoder();
 
 /**
  * The relay of a stream: neutral events in, frames of the protocol out. The first events are sent at once, and so is
- * whatever comes more than `BURST_MS` after the last. A caller who leaves stops the upstream at once, through the
+ * whatever comes `APART_MS` or more after the last write. A caller who leaves stops the upstream at once, through the
  * iterator's `return`; one who is slow slows the upstream down.
  */
 export function streaming() {
@@ -46,6 +46,7 @@ class Relay {
     }
     if (this.#text) controller.enqueue(bytes.encode(this.#text));
     this.#text = "";
+    this.#last = Date.now();
     this.#room?.();
     if (this.#done) controller.close();
   }
@@ -73,11 +74,10 @@ class Relay {
   #add(text) {
     if (text === "") return;
     this.#text += text;
-    const now = Date.now();
-    const burst = now - this.#last < BURST_MS;
-    this.#last = now;
-    if (!burst) this.#wake?.();
-    else if (this.#timer === null) this.#timer = setTimeout(() => this.#flush(), BURST_MS);
+    if (this.#timer !== null) return;
+    const early = this.#last + APART_MS - Date.now();
+    if (early <= 0) this.#wake?.();
+    else this.#timer = setTimeout(() => this.#flush(), early);
   }
 
   #flush() {

@@ -11,10 +11,12 @@ from edgewright.config import from_values
 from edgewright.errors import RenderError
 from edgewright.keys import new_client_key
 from edgewright.rendering import render
-from edgewright.rendering.bundle import imports
+from edgewright.rendering.bundle import imports, without_comments
+from edgewright.rendering.context import FEATURES
 from edgewright.rendering.environment import js, render_template
 
 KEY = new_client_key()
+SIGNING_KEY = new_client_key()
 BASE = {
     "account_id": "0" * 32,
     "environment": "dev",
@@ -25,8 +27,12 @@ BASE = {
     "drill_secret": "canary-drill-secret-" + "x" * 32,
 }
 EVERYTHING = {
-    "cache": {"enabled": True},
+    "auth": {"keys": {"ci": {"tenant": "ci"}}, "signed_requests": True},
+    "signing_keys": {"ci": SIGNING_KEY},
+    "cache": {"enabled": True, "encryption": True},
+    "cache_keys": ["ca" * 32],
     "cors": {"origins": ["https://app.example"]},
+    "fallback": {"mid_stream": "continue"},
     "verification": {"drills": True},
     "upstreams": {
         "ai": {"type": "workers-ai"},
@@ -63,6 +69,10 @@ def test_the_hash_follows_the_content():
         ("cors/", {"cors": {"origins": ["https://a.example"]}}, {}),
         ("drills/", {"verification": {"drills": True}}, {}),
         ("fallback/step.js", {}, {"fallback": {"enabled": False}}),
+        ("breaker/", {}, {"breaker": {"enabled": False}}),
+        ("continuation/", {"fallback": {"mid_stream": "continue"}}, {}),
+        ("encryption/", EVERYTHING, {"cache": {"enabled": True}}),
+        ("auth/signed.js", EVERYTHING, {}),
         ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
         ("upstream/openai_compatible.js", EVERYTHING, {}),
     ],
@@ -74,9 +84,10 @@ def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
 
 def test_everything_together_stays_small_and_no_secret_is_in_it():
     everything = bundle(**EVERYTHING)
+    assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
     assert everything.size < 100_000
     text = "".join(module.source for module in everything.modules)
-    for secret in (KEY, "canary-drill-secret", "canary-upstream-key"):
+    for secret in (KEY, SIGNING_KEY, "ca" * 32, "canary-drill-secret", "canary-upstream-key"):
         assert secret not in text
 
 
@@ -160,3 +171,39 @@ def test_every_import_of_worker_src_is_seen():
         relative = path.relative_to(folder).as_posix()
         written = path.read_text().count(' from "./') + path.read_text().count(' from "../')
         assert len(imports(relative, path.read_text())) >= written, relative
+
+
+def test_comments_are_not_shipped_and_lines_stay_where_they_are():
+    source = """/* a */ const kept = 1; /* b */
+/** a
+ * b
+ */
+const url = "https://x"; // kept
+  // gone
+  /* gone */
+const re = /\\/\\*/;
+"""
+    left = [
+        "/* a */ const kept = 1; /* b */",
+        "",
+        "",
+        "",
+        'const url = "https://x"; // kept',
+        "",
+        "",
+        "const re = /\\/\\*/;",
+    ]
+    assert without_comments(source).splitlines() == left
+
+
+def test_no_module_of_the_worker_loses_code_with_its_comments():
+    for path in (Path(__file__).parents[3] / "worker_src").rglob("*.js"):
+        source = path.read_text()
+        kept = without_comments(source)
+        assert kept.count("\n") == source.count("\n")
+        lost = [
+            line
+            for line, left in zip(source.split("\n"), kept.split("\n"), strict=True)
+            if line.strip() and not left.strip() and not line.strip().startswith(("//", "/*", "*"))
+        ]
+        assert not lost, f"{path}: {lost}"
