@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { waitBefore } from "../../../worker_src/fallback/policy.js";
-import { answers, ask, chunks, harness, json, refuses, sse, textOf } from "../fixture.js";
+import { FALLBACK, answers, ask, chunks, harness, json, refuses, sse, textOf } from "../fixture.js";
 
 const hang = () => new Promise(() => {});
 const chunk = (content) => ({ choices: [{ index: 0, delta: { content }, finish_reason: null }] });
@@ -116,4 +116,59 @@ test("waits are jittered below a doubling bound, follow Retry-After, and stay wi
   assert.equal(waitBefore({ ...at, attempt: 1, random: 0, retryAfter: 250 }), 250);
   assert.equal(waitBefore({ ...at, attempt: 1, random: 0, retryAfter: 301 }), null);
   assert.equal(waitBefore({ ...at, attempt: 1, random: 1, left: 100 }), null);
+});
+
+test("a request's deadline ends a call that runs, and the next target is not begun", async () => {
+  const { chat, calls } = harness({ models: { one: hang } });
+  const began = performance.now();
+  const response = await chat(ask("x"), { headers: { "x-edge-deadline-ms": "30" } });
+  assert.equal(response.status, 504);
+  assert.equal((await response.json()).error.code, "upstream_timeout");
+  assert.ok(performance.now() - began < 400, "the target's own limit is 500 ms");
+  assert.equal(calls.length, 1);
+});
+
+test("a deadline bounds the time to the first byte, not a stream that is being read", async () => {
+  const slow = () => {
+    const events = [...["a ", "b "].map(chunk), { choices: [{ delta: {}, finish_reason: "stop" }] }];
+    const bytes = new TextEncoder();
+    return new Response(new ReadableStream({
+      async pull(controller) {
+        const event = events.shift();
+        if (!event) return controller.close();
+        controller.enqueue(bytes.encode(`data: ${JSON.stringify(event)}\n\n`));
+        await new Promise((resolve) => setTimeout(resolve, 60));
+      },
+    }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream" } });
+  };
+  const { chat } = harness({ models: { one: slow } });
+  const list = await chunks(await chat(ask("x", { stream: true }), { headers: { "x-edge-deadline-ms": "50" } }));
+  assert.equal(textOf(list), "a b ");
+});
+
+test("a deadline that is none is refused", async () => {
+  for (const given of ["0", "-1", "1.5", "soon", ""]) {
+    const response = await harness().chat(ask("x"), { headers: { "x-edge-deadline-ms": given } });
+    assert.equal(response.status, 400, given);
+    assert.equal((await response.json()).error.param, "x-edge-deadline-ms");
+  }
+});
+
+test("retries are a share of the calls once the burst is used up", async () => {
+  const fallback = { ...FALLBACK, retry_ratio: 0.25, retry_burst: 2 };
+  const { chat, calls } = harness({ config: { fallback }, models: { one: refuses(500) } });
+  for (let call = 0; call < 12; call += 1) await chat(ask("x"), { headers: { "cache-control": "no-store" } });
+  const tries = calls.filter(({ model }) => model === "one").length;
+  assert.equal(tries, 12 + 2 + 2, "two saved, and one for every four of ten more calls");
+});
+
+test("a caller who leaves during a wait ends it", async () => {
+  const left = new AbortController();
+  const fallback = { ...FALLBACK, base_delay_ms: 60_000, max_delay_ms: 60_000, deadline_ms: 100_000 };
+  const { chat, calls } = harness({ without: ["cache"], config: { fallback }, models: { one: refuses(500) } });
+  const answer = chat(ask("x"), { signal: left.signal });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  left.abort();
+  assert.equal((await answer).status, 499);
+  assert.equal(calls.length, 1);
 });
