@@ -16,7 +16,7 @@ SLOW_SECONDS = 20.0
 RETRY_AFTER_SECONDS = 2.0
 LONG_RETRY_AFTER_SECONDS = 20.0
 FLAP_SECONDS = 60.0
-FLOOD_BYTES = 262_144
+FLOOD_BYTES = 524_288
 """Length of each word of a flood: together far more than the buffers between a model and its caller hold."""
 
 
@@ -86,12 +86,12 @@ async def _no_prefill(reply: Reply, _: Memory) -> None:
     return await answer(reply)
 
 
-@model("flood", "good, but every word is 256 KiB long")
+@model("flood", "good, but every word is 512 KiB long")
 async def _flood(reply: Reply, _: Memory) -> None:
     reply.narrow()
-    padded = [f"{word}{'.' * (FLOOD_BYTES - len(word))}" for word in WORDS]
+    padded = [piece + "." * (FLOOD_BYTES - len(piece)) for piece in _pieces(0, len(WORDS))]
     if not reply.ask.stream:
-        return await reply.whole(" ".join(padded))
+        return await reply.whole("".join(padded))
     await reply.open()
     await reply.say(padded)
     return await reply.close()
@@ -127,7 +127,7 @@ async def _reset(reply: Reply, _: Memory) -> None:
 
 
 @model("silence", "takes the request and never answers")
-async def _silence(reply: Reply, _: Memory) -> None:
+async def _silence(_reply: Reply, _: Memory) -> None:
     await asyncio.Event().wait()
 
 
@@ -256,7 +256,9 @@ async def _error_in_stream(reply: Reply, _: Memory) -> None:
     reply.outcome = "fault"
     await reply.open()
     await reply.say(_pieces(0, STALL_AFTER))
-    await reply.event('{"error": {"message": "scripted: server_error", "type": "server_error", "code": "server_error"}}')
+    await reply.event(
+        '{"error": {"message": "scripted: server_error", "type": "server_error", "code": "server_error"}}'
+    )
     return await reply.close(None, done=False)
 
 
