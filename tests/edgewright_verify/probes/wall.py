@@ -29,6 +29,9 @@ GRACE_SECONDS = 2.0
 
 POLL_SECONDS = 0.01
 
+SETTLED_SECONDS = 0.5
+"""A model that has sent nothing for so long is held back by its caller, or has ended."""
+
 Mode = Literal["stream", "whole"]
 MODES: tuple[Mode, ...] = ("stream", "whole")
 Verdict = Literal["pass", "safe"]
@@ -133,6 +136,17 @@ class Wall:
         while not self.calls(mark):
             expect(time.monotonic() < until, "a call of the model", "none")
             time.sleep(POLL_SECONDS)
+
+    def settled_words(self, mark: str, pause: float) -> int:
+        """How many words the upstream has sent after this pause (seconds), and when it has sent no more for a while."""
+        began = changed = time.monotonic()
+        sent = -1
+        while (now := time.monotonic()) < max(began + pause, changed + SETTLED_SECONDS):
+            words = sum(call["tokens_sent"] for call in self.calls(mark))
+            if words != sent:
+                sent, changed = words, now
+            time.sleep(POLL_SECONDS)
+        return sent
 
     def ended_calls(self, mark: str) -> list[dict[str, Any]]:
         """The same, as soon as all have ended; with those that still run when the limit is over."""

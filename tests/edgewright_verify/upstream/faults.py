@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -24,15 +25,14 @@ FLOOD_BYTES = 524_288
 class Memory:
     """What the models remember between calls; ``POST /wall/reset`` forgets it."""
 
-    met: set[tuple[str, str]] = field(default_factory=set)
-    flaps: list[float] = field(default_factory=list)
+    met: Counter[tuple[str, str]] = field(default_factory=Counter)
+    flapping_since: float | None = None
 
-    def first_time(self, reply: Reply) -> bool:
-        """Whether this conversation meets this model for the first time, so that cells run side by side."""
+    def met_before(self, reply: Reply) -> int:
+        """How often this conversation has met this model before: what is counted by it can be tried side by side."""
         key = (reply.ask.model, reply.ask.conversation)
-        known = key in self.met
-        self.met.add(key)
-        return not known
+        self.met[key] += 1
+        return self.met[key] - 1
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ async def _flood(reply: Reply, _: Memory) -> None:
 
 @model("rate-limited", "429 with Retry-After (2 s) once, then good")
 async def _rate_limited(reply: Reply, memory: Memory) -> None:
-    if memory.first_time(reply):
+    if not memory.met_before(reply):
         return await reply.refuse(429, "rate_limit_exceeded", retry_after=RETRY_AFTER_SECONDS)
     return await answer(reply)
 
@@ -111,7 +111,7 @@ async def _rate_limited_always(reply: Reply, _: Memory) -> None:
 
 @model("error-500-once", "500 once, then good")
 async def _error_500_once(reply: Reply, memory: Memory) -> None:
-    if memory.first_time(reply):
+    if not memory.met_before(reply):
         return await reply.refuse(500, "server_error")
     return await answer(reply)
 
@@ -147,11 +147,12 @@ async def _context_length(reply: Reply, _: Memory) -> None:
     await reply.refuse(400, "context_length_exceeded")
 
 
-@model("flapping", "503 to every other request for 60 s, then good")
+@model("flapping", "503 to every other request of a conversation for 60 s, then good")
 async def _flapping(reply: Reply, memory: Memory) -> None:
-    memory.flaps.append(time.monotonic())
-    flapping = memory.flaps[-1] - memory.flaps[0] < FLAP_SECONDS * reply.scale
-    if flapping and len(memory.flaps) % 2:
+    now = time.monotonic()
+    memory.flapping_since = memory.flapping_since or now
+    flapping = now - memory.flapping_since < FLAP_SECONDS * reply.scale
+    if memory.met_before(reply) % 2 == 0 and flapping:
         return await reply.refuse(503, "service_unavailable")
     return await answer(reply)
 
