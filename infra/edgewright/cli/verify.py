@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.options import EngineChoice, Json, Project, project_of
-from edgewright.cli.wall import Wanted, local_wall, play
+from edgewright.cli.wall import Wanted, local_wall, url_wall
 from edgewright.errors import VerifyError
 
 
@@ -73,7 +73,7 @@ def _wall(url: str | None, key: str | None, upstream: str | None, wanted: Wanted
     problem = problem_with(options)
     if problem is not None:
         raise VerifyError(f"verify --wall: {problem}")
-    return play(iter([(None, options)]), wanted) if url else local_wall(project_of(project), wanted)
+    return url_wall(options, wanted) if url else local_wall(project_of(project), wanted)
 
 
 def _refuse(unfit: list[str], url: str | None, upstream: str | None) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from edgewright.cli.local import deploy, local_cloud
 
 if TYPE_CHECKING:
     from edgewright_verify.runner import Options
+    from edgewright_verify.upstream import ScriptedUpstream
+
+    Proxy = tuple[str | None, Options]
 
 SCALE = 0.05
 """Times of the temporary stack: short enough for a minute, long enough for a busy machine."""
@@ -34,49 +38,65 @@ class Wanted:
 
 def local_wall(root: Path, wanted: Wanted) -> int:
     """The wall against a stack that is made for it and removed with all its state; returns the exit code."""
-    from edgewright_verify.runner import Options
     from edgewright_verify.upstream import ScriptedUpstream
 
-    def deployed(upstream: ScriptedUpstream, folder: Path) -> Iterator[tuple[str | None, Options]]:
-        with local_cloud(root, folder, 0, 0) as running:
-            for mid_stream in mid_stream_modes():
-                outputs = deploy(root, running, overrides(upstream.base_url, upstream.scale, mid_stream))
-                options = Options(url=outputs["url"], key=outputs["verify_key"], wall_upstream=upstream.url)
-                yield mid_stream, options
-
     with tempfile.TemporaryDirectory(prefix="edgewright-wall-") as folder, ScriptedUpstream(SCALE) as upstream:
-        return play(deployed(upstream, Path(folder)), wanted)
+        return play(_deployed(root, Path(folder), upstream), wanted)
 
 
-def play(proxies: Iterator[tuple[str | None, Options]], wanted: Wanted) -> int:
+def url_wall(options: Options, wanted: Wanted) -> int:
+    """The wall against a proxy that somebody else has put in front of a scripted upstream."""
+    return play(((None, one) for one in [options]), wanted)
+
+
+def play(proxies: Generator[Proxy, None, None], wanted: Wanted) -> int:
     """Run the suite against each proxy as often as is wanted, print the scorecard, and return the exit code."""
-    from dataclasses import replace
-
     from edgewright_verify.report import scorecard
+
+    began, runs = time.time(), []
+    with closing(proxies):
+        for label, options in proxies:
+            for number in range(1, wanted.repeat + 1):
+                with working(f"the wall, run {number} of {wanted.repeat}" + (f", mid_stream {label}" if label else "")):
+                    runs.append((label, _examined(options)))
+            if runs[-1][1]["problem"]:
+                break  # what could not run once will not do so for the next either, or the user has had enough
+    card = scorecard.build(runs, began)
+    _hand_out(card, scorecard.render(card), wanted)
+    code: int = card["exit_code"]
+    return code
+
+
+def _deployed(root: Path, folder: Path, upstream: ScriptedUpstream) -> Generator[Proxy, None, None]:
+    """The local stack with the wall's models, once for each way to handle a stream that breaks."""
+    from edgewright_verify.runner import Options
+
+    with local_cloud(root, folder, 0, 0) as running:
+        for mid_stream in mid_stream_modes():
+            outputs = deploy(root, running, overrides(upstream.base_url, upstream.scale, mid_stream))
+            yield mid_stream, Options(url=outputs["url"], key=outputs["verify_key"], wall_upstream=upstream.url)
+
+
+def _examined(options: Options) -> dict[str, Any]:
     from edgewright_verify.runner import examine
     from edgewright_verify.settings import WALL
 
-    began, runs = time.time(), []
-    for label, options in proxies:
-        for number in range(1, wanted.repeat + 1):
-            with working(f"the wall, run {number} of {wanted.repeat}" + (f", mid_stream {label}" if label else "")):
-                named = replace(options, model="wall-good", suites=[WALL])
-                document, detail = examine(named, lambda _: None)
-            if detail:
-                err.print(detail, style="dim", markup=False)
-            runs.append((label, document))
-    card = scorecard.build(runs, began)
+    document, detail = examine(replace(options, model="wall-good", suites=[WALL]), lambda _: None)
+    if detail:
+        err.print(detail, style="dim", markup=False)
+    return document
+
+
+def _hand_out(card: dict[str, Any], text: str, wanted: Wanted) -> None:
     if wanted.report is not None:
         wanted.report.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     if wanted.markdown is not None:
         with wanted.markdown.open("a", encoding="utf-8") as summary:
-            summary.write(f"## The fault wall\n\n{scorecard.render(card)}")
+            summary.write(f"## The fault wall\n\n{text}")
     if wanted.as_json:
         print_json(card)
     else:
-        out.print(scorecard.render(card), markup=False, end="")
-    code: int = card["exit_code"]
-    return code
+        out.print(text, markup=False, end="")
 
 
 def mid_stream_modes() -> tuple[str | None, ...]:
