@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, Literal
 
 import httpx
@@ -15,7 +13,6 @@ from edgewright_verify.failures import expect, not_applicable
 from edgewright_verify.probes.chat import Answer, ChatStream, ask, fresh, stream
 from edgewright_verify.settings import TargetUnusable
 from edgewright_verify.target import Target
-from edgewright_verify.upstream.faults import RETRY_AFTER_SECONDS
 from edgewright_verify.upstream.script import TEXT
 
 CONNECT_SECONDS = 10.0
@@ -34,7 +31,6 @@ SETTLED_SECONDS = 0.5
 
 Mode = Literal["stream", "whole"]
 MODES: tuple[Mode, ...] = ("stream", "whole")
-Verdict = Literal["pass", "safe"]
 
 
 @dataclass(frozen=True)
@@ -230,105 +226,3 @@ def request(wall: Wall, name: str, mode: Mode) -> tuple[Told, list[dict[str, Any
         else Told.by_answer(ask(wall.target, prompt, model=model))
     )
     return told, wall.ended_calls(prompt)
-
-
-def judge(wall: Wall, name: str, mode: Mode, told: Told, calls: list[dict[str, Any]]) -> Verdict:
-    """``pass`` for a whole answer, ``safe`` for an explicit error where one is allowed; else ``PromiseBroken``."""
-    rule = ROWS[name].rule(mode)
-    seconds = told.exchange.seconds
-    expect(seconds <= wall.limit, f"an end within {wall.limit:.1f} s", told.seen(), told.exchange)
-    verdict = _verdict(rule, told)
-    running = [call["id"] for call in calls if call["ended"] is None]
-    expect(not running, "no call left running", f"calls {running} of {_listed(calls)}", told.exchange)
-    _check_attempts(told, calls)
-    if verdict == "pass" and rule != "error":
-        if name == "wrong-usage":
-            _check_estimate(told, calls)
-        else:
-            _check_usage(told, calls)
-    _check_patience(wall, calls, told.exchange)
-    return verdict
-
-
-def _verdict(rule: str, told: Told) -> Verdict:
-    if rule == "error":
-        expect(told.explicit_error, "an explicit error", told.seen(), told.exchange)
-        return "pass"
-    if told.whole or (rule == "filter" and told.filtered):
-        return "pass"
-    wanted = {
-        "whole": "the whole answer, each word once",
-        "safe": "the whole answer, each word once, or an explicit error and no finish reason stop",
-        "filter": "finish reason content_filter, the whole answer, or an explicit error",
-    }
-    expect(rule != "whole" and told.explicit_error, wanted[rule], told.seen(), told.exchange)
-    return "safe"
-
-
-def _check_attempts(told: Told, calls: list[dict[str, Any]]) -> None:
-    """The number of calls, where the proxy tells one: in the stream if it switched there, else in the header."""
-    header = told.exchange.headers.get("x-edge-attempts")
-    attempts = told.edge.get("attempts") if told.edge else int(header) if header and header.isdecimal() else header
-    if attempts is not None:
-        where = "edge.attempts" if told.edge else "x-edge-attempts"
-        expect(attempts == len(calls), f"{where} {len(calls)}: {_listed(calls)}", attempts, told.exchange)
-
-
-def _check_estimate(told: Told, calls: list[dict[str, Any]]) -> None:
-    """Where the model's own account is false, the proxy tells none or one that can be true."""
-    if told.usage is None:
-        return
-    prompt, completion, total = _counts(told.usage).values()
-    sane = all(isinstance(count, int) and count >= 0 for count in (prompt, completion, total))
-    kept = sane and prompt + completion == total and _near(completion, calls[-1]["tokens_sent"])
-    expect(kept, "no usage, or one that adds up and is near the truth", told.usage, told.exchange)
-
-
-def _check_usage(told: Told, calls: list[dict[str, Any]]) -> None:
-    """Usage, where it is told, is what was sent: by the call that answered, or by all legs of a switched stream."""
-    if told.usage is None:
-        return
-    spoken = [call["usage"] for call in calls if call["tokens_sent"]]
-    if told.edge is None and len(spoken) > 1 and told.exchange.media_type == "text/event-stream":
-        sent = sum(usage["completion_tokens"] for usage in spoken)
-        expect(_near(told.usage.get("completion_tokens"), sent), f"about {sent} tokens", told.usage, told.exchange)
-        return
-    legs = told.edge.get("legs", []) if told.edge else []
-    for leg, usage in zip(legs, spoken, strict=False):
-        near = _near(leg["usage"].get("completion_tokens"), usage["completion_tokens"])
-        kept = near if leg.get("estimated") else _counts(leg["usage"]) == _counts(usage)
-        expect(kept, f"a leg of {usage}", leg, told.exchange)
-    expect(not legs or len(legs) == len(spoken), f"{len(spoken)} legs", legs, told.exchange)
-    wanted = _sum(leg["usage"] for leg in legs) if legs else _counts(spoken[-1])
-    expect(_counts(told.usage) == wanted, f"usage {wanted}", told.usage, told.exchange)
-
-
-def _check_patience(wall: Wall, calls: list[dict[str, Any]], exchange: Exchange) -> None:
-    """A target that said Retry-After is not asked again before that time."""
-    asked = [call for call in calls if call["model"].startswith("rate-limited")]
-    for before, after in pairwise(asked):
-        waited = after["started"] - before["ended"]
-        wanted = RETRY_AFTER_SECONDS * wall.scale
-        expect(waited > wanted * 0.9, f"a wait of {wanted:.2f} s as Retry-After asked", f"{waited:.2f} s", exchange)
-
-
-def _counts(usage: Any) -> dict[str, Any]:
-    names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    return {name: usage.get(name) for name in names} if isinstance(usage, dict) else {}
-
-
-def _sum(usages: Iterable[dict[str, Any]]) -> dict[str, int]:
-    total = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-    for usage in usages:
-        for name in total:
-            total[name] += usage.get(name) or 0
-    return total
-
-
-def _near(estimate: Any, sent: int) -> bool:
-    """An estimate may be wrong by half of the truth."""
-    return isinstance(estimate, int | float) and 0.5 * sent <= estimate <= 1.5 * sent
-
-
-def _listed(calls: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{call['model']} {call['outcome'] or 'running'}" for call in calls) or "no call"

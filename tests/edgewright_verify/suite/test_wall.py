@@ -17,7 +17,8 @@ import pytest
 from edgewright_verify.failures import expect
 from edgewright_verify.probes.caller import RawCaller
 from edgewright_verify.probes.chat import Answer, ChatStream, fresh
-from edgewright_verify.probes.wall import IDLE_SECONDS, MODES, ROWS, Mode, Told, Wall, judge, request
+from edgewright_verify.probes.judgement import judge
+from edgewright_verify.probes.wall import IDLE_SECONDS, MODES, ROWS, Mode, Told, Wall, request
 from edgewright_verify.recorder import CELL
 from edgewright_verify.target import Target
 from edgewright_verify.upstream.script import WORDS
@@ -89,7 +90,8 @@ def test_pausing_reader(wall: Wall, record_property: Property) -> None:
     with _noted(record_property, "pausing reader", "stream") as note, _call(wall, "flood", "stream") as (caller, mark):
         expect(caller.read_until(b"w0"), "a stream that begins", "none", caller.exchange())
         sent = wall.settled_words(mark, pause=1.5 * IDLE_SECONDS * wall.scale)
-        expect(sent <= len(WORDS) // 2, f"at most {len(WORDS) // 2} words taken from the model", sent)
+        most = len(WORDS) * 3 // 4  # buffers of the machines between hold megabytes, but not so many
+        expect(sent <= most, f"at most {most} of {len(WORDS)} words taken from the model", sent)
         caller.read_all()
         _expect_whole(_told(caller, "stream"))
         note.update(verdict="pass", words_ahead=sent)

@@ -89,7 +89,7 @@ async def _no_prefill(reply: Reply, _: Memory) -> None:
 @model("flood", "good, but every word is 512 KiB long")
 async def _flood(reply: Reply, _: Memory) -> None:
     reply.narrow()
-    padded = [piece + "." * (FLOOD_BYTES - len(piece)) for piece in _pieces(0, len(WORDS))]
+    padded = (piece + "." * (FLOOD_BYTES - len(piece)) for piece in _pieces(0, len(WORDS)))
     if not reply.ask.stream:
         return await reply.whole("".join(padded))
     await reply.open()

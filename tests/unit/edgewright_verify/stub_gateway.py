@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
-import struct
 import threading
 from urllib.parse import urlsplit
 
@@ -247,12 +245,7 @@ class Chat:
         await self.send(usage=usage)
         await self.frame("[DONE]")
         self.writer.write(b"0\r\n\r\n")
-        await self.writer.drain()
-        if self.has("hurries"):  # what the caller has not taken yet is lost
-            connection = self.writer.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.writer.transport.abort()
-        return None
+        return await self.writer.drain()
 
     async def give_up(self):
         error = {"message": "no model answered", "type": "server_error", "param": None, "code": "upstream_error"}
