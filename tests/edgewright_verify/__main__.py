@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from edgewright_verify.runner import Options, run
-from edgewright_verify.settings import ENVIRONMENT, SUITES
+from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,7 +18,9 @@ def main(argv: list[str] | None = None) -> int:
         required = name == "url" and not os.environ.get(variable)
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, default=os.environ.get(variable), required=required, help=f"[${variable}]")
-    parser.add_argument("--suite", dest="suites", action="append", default=[], help=f"one of {', '.join(SUITES)}")
+    parser.add_argument(
+        "--suite", dest="suites", action="append", default=[], help=f"one of {', '.join((*SUITES, WALL))}"
+    )
     for name in ("junit", "json", "markdown"):
         parser.add_argument(f"--{name}", type=Path, metavar="PATH", help=f"write a {name} report")
     parser.add_argument("--quiet", action="store_true", help="print only what is broken, and the summary")

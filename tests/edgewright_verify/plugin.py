@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgewright_verify.settings import ENVIRONMENT, SUITES, Settings, TargetUnusable
+from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL, Settings, TargetUnusable
 
 if TYPE_CHECKING:
     from edgewright_verify.target import Target
@@ -17,6 +17,7 @@ HELP = {
     "key": "client key; prefer the variable, a command line is visible to others",
     "drill_secret": "signs the faults of the fallback suite; prefer the variable",
     "model": "model to ask; default: the first one listed",
+    "wall_upstream": "address of the scripted upstream behind the proxy, for the wall",
 }
 
 
@@ -32,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; set up recording only when a target was named."""
-    for suite in SUITES:
+    for suite in (*SUITES, WALL):
         config.addinivalue_line("markers", f"edge_{suite}: a promise about {suite} of the proxy at --edge-url")
     try:
         settings = _settings(config)

@@ -22,6 +22,9 @@ Report = pytest.TestReport
 NOTE = "edgewright"
 """The attribute of a report that carries the note; plain values only, so that xdist hands it on."""
 
+CELL = "cell"
+"""The property by which a promise of the wall says where it stands on the scorecard; no figure to be shown alone."""
+
 
 class Recorder:
     """Notes on each report of a test that uses ``edge_target`` and gathers them where the session is controlled."""
@@ -74,7 +77,10 @@ class Recorder:
         if note["outcome"] != "kept":
             record.update(note)
         record["seconds"] = round(record["seconds"] + report.duration, 4)
-        record["figures"] = dict(report.user_properties)
+        figures = dict(report.user_properties)
+        if CELL in figures:
+            record[CELL] = figures.pop(CELL)
+        record["figures"] = figures
         if report.when == "teardown":
             self._emit({"event": "end", "record": record})
 

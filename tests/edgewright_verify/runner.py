@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from edgewright_verify.events import from_line
 from edgewright_verify.report import markdown
 from edgewright_verify.report.document import build
 from edgewright_verify.report.terminal import TerminalReport
-from edgewright_verify.settings import ENVIRONMENT, SUITES, TargetUnusable, root_of
+from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL, TargetUnusable, root_of
 
 PACKAGE = Path(__file__).parent
 
@@ -32,6 +32,7 @@ class Options:
     key: str | None = field(default=None, repr=False)
     model: str | None = None
     drill_secret: str | None = field(default=None, repr=False)
+    wall_upstream: str | None = None
     suites: list[str] = field(default_factory=list)
     junit: Path | None = None
     json: Path | None = None
@@ -43,30 +44,36 @@ class Options:
 
 def run(options: Options) -> int:
     """Verify and report. Returns 0: all promises kept; 1: one broken; 2: could not run."""
-    began = time.time()
     out = sys.stderr if options.json_stdout else sys.stdout
     report = TerminalReport(quiet=options.quiet or options.json_stdout, no_color=options.no_color, file=out)
-    wrong = _problem_with(options)
+    wrong = problem_with(options)
     if wrong is not None:
-        document = build([], None, began, problem=wrong)
+        document = build([], None, time.time(), problem=wrong)
         report.close(document)
         return _hand_out(replace(options, json=None, markdown=None), document)
+    document, detail = examine(options, report.event)
+    report.close(document, detail)
+    return _hand_out(options, document)
+
+
+def examine(options: Options, heard: Callable[[dict[str, Any]], None]) -> tuple[dict[str, Any], str]:
+    """Run the suites; ``heard`` gets each step. Returns the document, and pytest's own words where they say more."""
+    began = time.time()
     found, detail, problem = None, "", "pytest ended without a report"
     try:
-        found, detail = _verify(options, report)
+        found, detail = _verify(options, heard)
     except KeyboardInterrupt:
         problem = "the run was interrupted"
     document = found or build([], None, began, problem=problem)
     needs_detail = document["verdict"] == "could_not_run" and not document["counts"]["unusable"]
-    report.close(document, detail if needs_detail else "")
-    return _hand_out(options, document)
+    return document, detail if needs_detail else ""
 
 
-def _problem_with(options: Options) -> str | None:
+def problem_with(options: Options) -> str | None:
     """The sentence that says which option is wrong, or None."""
-    unknown = [name for name in options.suites if name not in SUITES]
+    unknown = [name for name in options.suites if name not in (*SUITES, WALL)]
     if unknown:
-        return f"no suite is called {', '.join(unknown)}; fix: choose from {', '.join(SUITES)}"
+        return f"no suite is called {', '.join(unknown)}; fix: choose from {', '.join((*SUITES, WALL))}"
     if importlib.util.find_spec("pytest") is None:
         return 'pytest is not installed; fix: pip install "edgewright[verify]"'
     for path in (options.junit, options.json, options.markdown):
@@ -79,7 +86,7 @@ def _problem_with(options: Options) -> str | None:
     return None
 
 
-def _verify(options: Options, report: TerminalReport) -> tuple[dict[str, Any] | None, str]:
+def _verify(options: Options, heard: Callable[[dict[str, Any]], None]) -> tuple[dict[str, Any] | None, str]:
     """Run the suites; returns the document (None: pytest did not get that far) and what pytest itself printed."""
     with tempfile.TemporaryDirectory(prefix="edgewright-verify-") as folder:
         path = Path(folder, "report.json")
@@ -90,7 +97,7 @@ def _verify(options: Options, report: TerminalReport) -> tuple[dict[str, Any] | 
                 if event is None:
                     words.append(line)
                 else:
-                    report.event(event)
+                    heard(event)
         document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     return document, "".join(words).strip()
 

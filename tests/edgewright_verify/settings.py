@@ -10,11 +10,15 @@ from urllib.parse import urlsplit
 SUITES = ("streaming", "cache", "fallback", "auth", "errors", "models")
 """The concerns, in the order in which they are checked."""
 
+WALL = "wall"
+"""The suite that is run only by name: it needs a proxy that was configured for it."""
+
 ENVIRONMENT = {
     "url": "EDGE_URL",
     "key": "EDGE_API_KEY",
     "drill_secret": "EDGE_DRILL_SECRET",
     "model": "EDGE_MODEL",
+    "wall_upstream": "EDGE_WALL_UPSTREAM",
 }
 """Setting -> the environment variable that stands for its option."""
 
@@ -31,6 +35,7 @@ class Settings:
     key: str | None = field(default=None, repr=False)
     model: str | None = None
     drill_secret: str | None = field(default=None, repr=False)
+    wall_upstream: str | None = None
 
     @classmethod
     def build(cls, option: Callable[[str], str | None], environ: Mapping[str, str] = os.environ) -> Settings | None:
@@ -42,7 +47,7 @@ class Settings:
         url = found["url"]
         if url is None:
             return None
-        return cls(root_of(url), found["key"], found["model"], found["drill_secret"])
+        return cls(root_of(url), found["key"], found["model"], found["drill_secret"], found["wall_upstream"])
 
 
 def root_of(url: str) -> str:

@@ -8,6 +8,8 @@ import pytest
 import typer.main
 from edgewright.cli.app import app
 from edgewright.config import StackConfig, json_schema, reference
+from edgewright_verify.probes import wall
+from edgewright_verify.upstream import FAULTS
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -62,6 +64,14 @@ def test_every_header_is_documented():
     for path in (ROOT / "worker_src").rglob("*.js"):
         for header in re.findall(r'"(x-edge-[a-z-]+)"', path.read_text()):
             assert f"`{header}`" in page, header
+
+
+def test_every_fault_and_every_model_of_the_wall_is_documented():
+    page = (ROOT / "docs" / "howto" / "wall.md").read_text()
+    for name, fault in FAULTS.items():
+        assert f"| `{name}` | {fault.summary} |\n" in page
+    for name, targets in wall.MODELS.items():
+        assert f"| `{name}` | {', '.join(f'`{target}`' for target in targets)} |" in page
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")) + sorted(ROOT.glob("*.md")), ids=str)

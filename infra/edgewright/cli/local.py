@@ -36,7 +36,7 @@ def cloud(
     port: Port = 0, api_port: ApiPort = 0, state: State = None, project: Project = None, as_json: Json = False
 ) -> None:
     """Run the fake API alone, until Ctrl-C. Deploy to it with `edgewright up` or `pulumi up`."""
-    with _running(project_of(project), state, port, api_port) as running:
+    with local_cloud(project_of(project), state, port, api_port) as running:
         if as_json:
             print_json(_facts(running))
         else:
@@ -66,8 +66,8 @@ def up(
         raise ConfigError("--upstream-model: there is no --upstream.", fix="give --upstream URL too")
     root = project_of(project)
     replaced = overrides(upstream, upstream_key, upstream_model) if upstream else {}
-    with _running(root, state, port, api_port) as running:
-        outputs = _deploy(root, running, replaced)
+    with local_cloud(root, state, port, api_port) as running:
+        outputs = deploy(root, running, replaced)
         if as_json:
             secrets = {"key": outputs["verify_key"], "drill_secret": outputs["drill_secret"]}
             print_json({**_facts(running), "url": outputs["url"], **secrets})
@@ -83,8 +83,8 @@ def demo(project: Project = None) -> None:
     from edgewright_verify.runner import Options, run
 
     root = project_of(project)
-    with tempfile.TemporaryDirectory(prefix="edgewright-") as folder, _running(root, Path(folder), 0, 0) as running:
-        outputs = _deploy(root, running, {})
+    with tempfile.TemporaryDirectory(prefix="edgewright-") as folder, local_cloud(root, Path(folder), 0, 0) as running:
+        outputs = deploy(root, running, {})
         _greet(outputs["url"], outputs["verify_key"])
         err.print(
             "these answer while the demo runs; `edgewright local up` keeps the proxy up", style="dim", markup=False
@@ -120,7 +120,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 @contextmanager
-def _running(root: Path, state: Path | None, port: int, api_port: int) -> Iterator[LocalCloud]:
+def local_cloud(root: Path, state: Path | None, port: int, api_port: int) -> Iterator[LocalCloud]:
     """A local cloud, noted for other terminals while it runs.
 
     Without ``state`` the cloud starts empty; the stack's keys are kept in the project, as they are secrets
@@ -144,7 +144,7 @@ def _running(root: Path, state: Path | None, port: int, api_port: int) -> Iterat
         running.__exit__(*sys.exc_info())
 
 
-def _deploy(root: Path, running: LocalCloud, replaced: dict[str, Any]) -> dict[str, Any]:
+def deploy(root: Path, running: LocalCloud, replaced: dict[str, Any]) -> dict[str, Any]:
     from edgewright.engine.api import CloudflareApi
     from edgewright.engine.embedded import EmbeddedEngine
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.options import EngineChoice, Json, Project, project_of
+from edgewright.cli.wall import Wanted, local_wall, url_wall
 from edgewright.errors import VerifyError
 
 
@@ -24,6 +25,13 @@ def verify(
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit report")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a JSON report")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Append a summary, e.g. to $GITHUB_STEP_SUMMARY")] = None,
+    wall: Annotated[
+        bool, typer.Option("--wall", help="The fault wall: a local stack before a scripted upstream, or --url's proxy")
+    ] = False,
+    upstream: Annotated[
+        str | None, typer.Option(envvar="EDGE_WALL_UPSTREAM", help="With --wall --url: the scripted upstream behind it")
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, max=20, help="With --wall: so many times in a row")] = 1,
     project: Project = None,
     engine: EngineChoice = "auto",
     as_json: Json = False,
@@ -31,6 +39,10 @@ def verify(
     """Check that a deployed proxy keeps its promises. Exit 0: all kept; 1: one broken; 2: could not run."""
     from edgewright_verify.runner import Options, run
 
+    if wall:
+        unfit = {"--stack": stack, "--suite": suite, "--junit": junit}
+        _refuse([name for name, value in unfit.items() if value], url, upstream)
+        sys.exit(_wall(url, key, upstream, Wanted(repeat, report, markdown, as_json), project))
     if stack is not None and url is None:
         from edgewright.engine.select import select
 
@@ -51,3 +63,25 @@ def verify(
         json_stdout=as_json,
     )
     sys.exit(run(options))
+
+
+def _wall(url: str | None, key: str | None, upstream: str | None, wanted: Wanted, project: Path | None) -> int:
+    from edgewright_verify.runner import Options, problem_with
+
+    here = "http://127.0.0.1"  # stands for the stack that is yet to come: its address is not what could be wrong
+    options = Options(url or here, key, wall_upstream=upstream, json=wanted.report, markdown=wanted.markdown)
+    problem = problem_with(options)
+    if problem is not None:
+        raise VerifyError(f"verify --wall: {problem}")
+    return url_wall(options, wanted) if url else local_wall(project_of(project), wanted)
+
+
+def _refuse(unfit: list[str], url: str | None, upstream: str | None) -> None:
+    """What does not go together with ``--wall``."""
+    if unfit:
+        raise VerifyError(f"verify --wall: {', '.join(unfit)} does not go with it.", fix="leave it out")
+    if (url is None) != (upstream is None):
+        raise VerifyError(
+            "verify --wall: --url and --upstream go together.",
+            fix="give both for a proxy of your own, or neither for a local stack",
+        )

@@ -114,3 +114,26 @@ def test_an_upstream_that_lists_nothing_needs_a_model(httpserver):
     with pytest.raises(ConfigError, match="--upstream-model"):
         overrides(httpserver.url_for("/x"), None, None)
     assert overrides(httpserver.url_for("/x"), None, "m")["default_model"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--url", "http://127.0.0.1:9"], "--url and --upstream go together"),
+        (["--upstream", "http://127.0.0.1:9"], "--url and --upstream go together"),
+        (["--stack", "dev"], "--stack does not go with it"),
+        (["--suite", "cache"], "--suite does not go with it"),
+        (["--report", "no/such/folder/wall.json"], "its folder does not exist"),
+    ],
+)
+def test_what_does_not_go_with_the_wall_is_exit_2(options, said):
+    done = run("verify", "--wall", *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wall_before_nobody_could_not_run():
+    done = run("verify", "--wall", "--url", "http://127.0.0.1:9", "--upstream", "http://127.0.0.1:9", "--json")
+    assert done.returncode == 2
+    assert "cannot be reached" in json.loads(done.stdout)["problem"]
