@@ -1,4 +1,7 @@
-/** No call lasts longer. */
+/** How many characters may wait for followers before the model is read no further. */
+const MOST_WAITING = 65_536;
+
+/** The runtime ends a request that waits for nothing of its own, only for another: this is what it waits for. */
 const LONGEST_MS = 86_400_000;
 
 const DONE = Object.freeze({ done: true, value: undefined });
@@ -6,19 +9,26 @@ const DONE = Object.freeze({ done: true, value: undefined });
 /**
  * One upstream call shared by every identical request in flight: a log of event lists that each follows at its own
  * pace. The call belongs to the request that began it, which keeps it going (`waitUntil`) as long as anybody follows.
+ *
+ * The log is whole, so that more may join, until `close`; from then on only what the slowest follower has yet to see
+ * is kept. The model is read ahead of the quickest follower of a whole log, of the slowest of a closed one.
  */
 export class Flight {
   #log = [];
+  /** How many lists have been dropped from the log's beginning. */
+  #dropped = 0;
+  #closed = false;
   #failure = null;
   #done = false;
-  #followers = 0;
+  #followers = new Set();
   #waiting = [];
+  #room = null;
 
   /** Called when nobody follows any more before the call has ended. */
   onAbandoned = null;
 
   publish(events) {
-    this.#log.push(events);
+    this.#log.push({ events, size: sizeOf(events) });
     this.#ring();
   }
 
@@ -28,25 +38,46 @@ export class Flight {
     this.#ring();
   }
 
+  /** Nobody may join any more: what everybody has seen is dropped. */
+  close() {
+    this.#closed = true;
+    this.#trim();
+  }
+
+  /** Waits while the followers are far behind. */
+  async wanted() {
+    if (!this.#crowded) return;
+    const hold = setTimeout(() => {}, LONGEST_MS);
+    while (this.#crowded) {
+      await new Promise((resolve) => {
+        this.#room = resolve;
+      });
+    }
+    clearTimeout(hold);
+  }
+
   /**
    * An iterator over all events from the beginning: each list holds what has come since the last. Leaving early
    * (`return`, also while a `next` waits) disturbs nobody else.
    * @param {{guest?: boolean}} [as] a guest is of another request than the one that makes the call
    */
   follow({ guest = false } = {}) {
-    this.#followers += 1;
-    return new Follower(this, guest);
+    const follower = new Follower(this, guest);
+    this.#followers.add(follower);
+    return follower;
   }
 
-  /** Everything from `place` on, once there is something; null at the end. */
+  /** Everything that a follower has not seen, once there is something; null at the end. */
   async since(follower) {
-    while (!follower.left && follower.place >= this.#log.length && !this.#done) {
+    while (!follower.left && follower.place >= this.#end && !this.#done) {
       await new Promise((resolve) => this.#waiting.push(resolve));
     }
     if (follower.left) return null;
-    const { place } = follower;
-    follower.place = this.#log.length;
-    if (place < this.#log.length) return place === this.#log.length - 1 ? this.#log[place] : this.#log.slice(place).flat();
+    const fresh = this.#log.slice(follower.place - this.#dropped);
+    follower.place = this.#end;
+    if (this.#closed) this.#trim();
+    this.#room?.();
+    if (fresh.length) return fresh.length === 1 ? fresh[0].events : fresh.flatMap(({ events }) => events);
     this.leave(follower);
     if (this.#failure) throw this.#failure;
     return null;
@@ -56,9 +87,30 @@ export class Flight {
     if (follower.left) return;
     follower.left = true;
     clearTimeout(follower.hold);
-    this.#followers -= 1;
-    if (this.#followers === 0 && !this.#done) this.onAbandoned?.();
+    this.#followers.delete(follower);
+    if (this.#followers.size === 0 && !this.#done) this.onAbandoned?.();
+    this.#room?.();
     this.#ring();
+  }
+
+  get #end() {
+    return this.#dropped + this.#log.length;
+  }
+
+  /** Whether enough is waiting: for the slowest, or while more may join for the quickest. */
+  get #crowded() {
+    if (this.#followers.size === 0) return false;
+    const places = Array.from(this.#followers, ({ place }) => place);
+    const from = this.#closed ? Math.min(...places) : Math.max(...places);
+    let waiting = 0;
+    for (let place = from - this.#dropped; place < this.#log.length; place += 1) waiting += this.#log[place].size;
+    return waiting > MOST_WAITING;
+  }
+
+  #trim() {
+    const seen = Math.min(this.#end, ...Array.from(this.#followers, ({ place }) => place));
+    this.#log.splice(0, seen - this.#dropped);
+    this.#dropped = seen;
   }
 
   #ring() {
@@ -68,11 +120,13 @@ export class Flight {
   }
 }
 
+const sizeOf = (events) => events.reduce((size, { text, arguments: fragment }) => size + (text ?? fragment ?? "").length, 0);
+
 class Follower {
   #flight;
+  /** How many lists it has seen. */
   place = 0;
   left = false;
-  /** The runtime ends a request that waits for nothing of its own; a guest waits for this. */
   hold;
 
   constructor(flight, guest) {

@@ -1,4 +1,3 @@
-import { EdgeError } from "../errors.js";
 import { UpstreamFailure } from "../upstream/failure.js";
 import { answerEvents } from "../upstream/shapes.js";
 import { Flight } from "./flight.js";
@@ -7,8 +6,8 @@ import { Memory } from "./memory.js";
 import { Collector, cacheable, directives, storable } from "./policy.js";
 import { Store } from "./store.js";
 
-/** Who follows a shared call may be slow, so what came is kept until it ends; no model's answer is longer. */
-const MOST_CHARACTERS = 8_388_608;
+/** A longer answer is passed on, but neither shared from its beginning nor kept (characters). */
+const MOST_SHARED = 1_048_576;
 
 /**
  * Answers from memory or KV, lets identical requests in flight share one call, and keeps finished answers. Comes after
@@ -82,19 +81,19 @@ function depart(layers, context, next, at) {
   const land = () => {
     if (layers.flights.get(key) === flying) layers.flights.delete(key);
   };
-  context.waitUntil(fly(layers, context, next, at, flight).finally(land));
+  context.waitUntil(fly(layers, context, next, { ...at, land }, flight).finally(land));
   return follow(context, follower);
 }
 
 /** Carries out the call, publishes what comes and keeps a finished answer. */
-async function fly({ memory, store, settings }, context, next, { key, name }, flight) {
+async function fly({ memory, store, settings }, context, next, { key, name, land }, flight) {
   const abort = new AbortController();
   flight.onAbandoned = () => abort.abort();
   context.signal = abort.signal;
   const collector = new Collector();
   try {
     const { events, answer } = await next();
-    if (events) await relay(events, collector, flight);
+    if (events) await relay(events, collector, flight, land);
     else publish(answerEvents(answer), collector, flight);
     flight.end();
   } catch (thrown) {
@@ -102,19 +101,22 @@ async function fly({ memory, store, settings }, context, next, { key, name }, fl
     return;
   }
   const { answer } = collector;
-  if (!answer || !storable(answer, settings)) return;
+  if (collector.size > MOST_SHARED || !answer || !storable(answer, settings)) return;
   const entry = { at: Date.now(), target: context.facts.target, answer };
   memory.set(key, entry, collector.size);
   await store.put(context.env, name, entry);
 }
 
-async function relay(events, collector, flight) {
+/** Passes a stream on as it comes, no further ahead than it is wanted. */
+async function relay(events, collector, flight, land) {
   for (let part = await events.next(); !part.done; part = await events.next()) {
-    if (collector.size > MOST_CHARACTERS) {
-      await events.return();
-      throw new EdgeError("upstream_error", "The model's answer does not end.");
+    if (collector.size <= MOST_SHARED) publish(part.value, collector, flight);
+    else {
+      land();
+      flight.close();
+      flight.publish(part.value);
     }
-    publish(part.value, collector, flight);
+    await flight.wanted();
   }
 }
 

@@ -25,6 +25,9 @@ SCALE = 0.05
 
 UPSTREAM = "wall"
 
+MID_STREAM = ("error", "continue")
+"""The settings of ``fallback.mid_stream``, each tried."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -72,7 +75,7 @@ def _deployed(root: Path, folder: Path, upstream: ScriptedUpstream) -> Generator
     from edgewright_verify.runner import Options
 
     with local_cloud(root, folder, 0, 0) as running:
-        for mid_stream in mid_stream_modes():
+        for mid_stream in MID_STREAM:
             outputs = deploy(root, running, overrides(upstream.base_url, upstream.scale, mid_stream))
             yield mid_stream, Options(url=outputs["url"], key=outputs["verify_key"], wall_upstream=upstream.url)
 
@@ -99,18 +102,8 @@ def _hand_out(card: dict[str, Any], text: str, wanted: Wanted) -> None:
         out.print(text, markup=False, end="")
 
 
-def mid_stream_modes() -> tuple[str | None, ...]:
-    """The settings of ``fallback.mid_stream`` to try; only None where this version knows no such key."""
-    from edgewright.config.models import Fallback
-
-    return ("error", "continue") if "mid_stream" in Fallback.model_fields else (None,)
-
-
-def overrides(base_url: str, scale: float, mid_stream: str | None) -> dict[str, Any]:
-    """Keys of the stack file that put the wall's models, and its scaled limits, into the local stack.
-
-    The cache is off: it would read ahead of a caller who pauses, and what it does is another suite's to say.
-    """
+def overrides(base_url: str, scale: float, mid_stream: str) -> dict[str, Any]:
+    """Keys of the stack file that put the wall's models, and its scaled limits, into the local stack."""
     from edgewright_verify.probes import wall
 
     def scaled(seconds: float) -> int:
@@ -120,16 +113,20 @@ def overrides(base_url: str, scale: float, mid_stream: str | None) -> dict[str, 
         name: {"targets": [{"upstream": UPSTREAM, "model": model} for model in targets]}
         for name, targets in wall.MODELS.items()
     }
-    fallback = {"deadline_ms": scaled(wall.DEADLINE_SECONDS), "base_delay_ms": scaled(0.1), "max_delay_ms": scaled(2)}
     return {
         "upstreams": {UPSTREAM: {"type": "openai-compatible", "base_url": base_url, "key": "none"}},
         "models": models,
         "default_model": "wall-good",
-        "cache": {"enabled": False},
+        "cache": {"enabled": True},
         "timeouts": {
             "connect_ms": scaled(wall.CONNECT_SECONDS),
             "first_token_ms": scaled(wall.FIRST_TOKEN_SECONDS),
             "idle_ms": scaled(wall.IDLE_SECONDS),
         },
-        "fallback": fallback if mid_stream is None else {**fallback, "mid_stream": mid_stream},
+        "fallback": {
+            "deadline_ms": scaled(wall.DEADLINE_SECONDS),
+            "base_delay_ms": scaled(0.1),
+            "max_delay_ms": scaled(2),
+            "mid_stream": mid_stream,
+        },
     }

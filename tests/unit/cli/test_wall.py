@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from edgewright.cli import wall
 from edgewright.config import StackFile, from_stack_file
-from edgewright.config.models import Fallback
 from edgewright.keys import LocalSecrets
 from edgewright_verify.runner import Options
 
@@ -15,20 +14,13 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_stack_of_the_wall_is_a_valid_one(tmp_path):
     file = StackFile.read(ROOT, "local")
-    for mid_stream in wall.mid_stream_modes():
+    for mid_stream in wall.MID_STREAM:
         values = {**file.values, **wall.overrides("http://127.0.0.1:9/v1", 0.05, mid_stream)}
         config = from_stack_file(StackFile("local", file.path, values, file.encrypted), secrets=LocalSecrets(tmp_path))
         assert config.timeouts.idle_ms == 500
         assert config.fallback.deadline_ms == 3_000
+        assert config.fallback.mid_stream == mid_stream
         assert [target.model for target in config.models["wall-cut"].targets] == ["cut", "good"]
-
-
-def test_both_ways_to_handle_a_broken_stream_are_tried_where_there_are_two(monkeypatch):
-    monkeypatch.delitem(Fallback.model_fields, "mid_stream", raising=False)
-    assert wall.mid_stream_modes() == (None,)
-    monkeypatch.setitem(Fallback.model_fields, "mid_stream", Fallback.model_fields["enabled"])
-    assert wall.mid_stream_modes() == ("error", "continue")
-    assert wall.overrides("http://127.0.0.1:9/v1", 0.05, "continue")["fallback"]["mid_stream"] == "continue"
 
 
 def document(verdict, problem=None):

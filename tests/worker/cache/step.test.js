@@ -135,12 +135,30 @@ test("tool calls bypass the cache", async () => {
   assert.equal(cacheOf(await chat(ask("t", { tools }))), "BYPASS");
 });
 
-test("an answer that does not end is stopped instead of filling memory", async () => {
+test("an answer that does not end reaches who reads it, and fills no memory of who does not", async () => {
   let sent = 0;
   const word = new TextEncoder().encode(`data: {"choices":[{"delta":{"content":"${"x".repeat(500_000)}"}}]}\n\n`);
-  const endless = () => new Response(new ReadableStream({ pull: (c) => { sent += 1; c.enqueue(word); } }), { headers: { "content-type": "text/event-stream" } });
-  const { chat } = harness({ models: { one: endless } });
-  const list = await chunks(await chat(ask("e", { stream: true })));
-  assert.equal(list.at(-2).error.code, "upstream_error");
-  assert.ok(sent < 40);
+  const endless = () => new Response(new ReadableStream({ pull: (c) => { sent += 1; c.enqueue(word); } }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream" } });
+  const { chat, values } = harness({ models: { one: endless } });
+  const reader = (await chat(ask("e", { stream: true }))).body.getReader();
+  let size = 0;
+  while (size < 20_000_000) size += (await reader.read()).value.length;
+  const taken = sent;
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(sent - taken < 5, `${sent - taken} more were read for a caller who pauses`);
+  const later = await chat(ask("e", { stream: true }));
+  assert.equal(cacheOf(later), "MISS", "who comes later cannot follow from the beginning");
+  await Promise.all([reader.cancel(), later.body.cancel()]);
+  assert.equal(values.size, 0);
+});
+
+test("a pausing caller holds the model back; another who reads gets all and is not held up", async () => {
+  const word = (index) => ({ choices: [{ index: 0, delta: { content: `${index} `.padEnd(10_000, "x") }, finish_reason: null }] });
+  const long = () => sse(...Array.from({ length: 60 }, (_, index) => word(index)), { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }, "[DONE]");
+  const { chat, settled } = harness({ models: { one: long } });
+  const paused = await chat(ask("p", { stream: true }));
+  const reading = await chat(ask("p", { stream: true }));
+  assert.equal(textOf(await chunks(reading)).length, 600_000);
+  assert.equal(textOf(await chunks(paused)).length, 600_000);
+  await settled();
 });
