@@ -123,6 +123,7 @@ def overrides(base_url: str, scale: float, mid_stream: str) -> dict[str, Any]:
             "first_token_ms": scaled(wall.FIRST_TOKEN_SECONDS),
             "idle_ms": scaled(wall.IDLE_SECONDS),
         },
+        "breaker": {"open_ms": scaled(10), "max_open_ms": scaled(120), "probe_ms": scaled(2)},
         "fallback": {
             "deadline_ms": scaled(wall.DEADLINE_SECONDS),
             "base_delay_ms": scaled(0.1),

@@ -73,6 +73,7 @@ ROWS: dict[str, Row] = {
 MODELS: dict[str, tuple[str, ...]] = {
     **{f"wall-{name}": row.targets for name, row in ROWS.items()},
     "wall-flood": ("flood",),
+    "wall-slow": ("slow",),
 }
 """Public model name -> the scripted models that a proxy is to try for it, in this order."""
 

@@ -102,7 +102,7 @@ def test_abort_before_first_byte(wall: Wall, record_property: Property, mode: Mo
     """abort before the first byte, {mode}: the model call ends within 100 ms of the caller, and no other is made."""
     with (
         _noted(record_property, "abort before first byte", mode) as note,
-        _call(wall, "slow-first-token", mode) as (caller, mark),
+        _call(wall, "slow", mode) as (caller, mark),
     ):
         wall.begun_call(mark)
         note.update(_leaving(wall, caller, mark), verdict="pass")
@@ -122,7 +122,7 @@ def test_abort_mid_stream(wall: Wall, record_property: Property) -> None:
 def test_half_close(wall: Wall, record_property: Property, mode: Mode) -> None:
     """half-close, {mode}: a caller who says that he will send no more gets the whole answer, or has left: his model
     call ends within 100 ms. Nothing hangs and nothing runs on unseen."""
-    model = "good" if mode == "stream" else "slow-first-token"  # whose call is not over before the close is seen
+    model = "good" if mode == "stream" else "slow"  # whose call is not over before the close is seen
     with _noted(record_property, "half-close", mode) as note, _call(wall, model, mode) as (caller, mark):
         closed = caller.half_close()
         caller.read_all()

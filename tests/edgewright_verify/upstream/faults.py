@@ -65,6 +65,17 @@ async def answer(reply: Reply) -> None:
     return await reply.close()
 
 
+async def late_answer(reply: Reply) -> None:
+    """A good answer whose first word is late."""
+    if not reply.ask.stream:
+        await reply.wait(SLOW_SECONDS)
+        return await answer(reply)
+    await reply.open()
+    await reply.wait(SLOW_SECONDS)
+    await reply.say(reply.ask.rest())
+    return await reply.close()
+
+
 @model("good", "60 distinct words, one delta each; continues a prefilled assistant turn exactly")
 async def _good(reply: Reply, _: Memory) -> None:
     await answer(reply)
@@ -133,13 +144,12 @@ async def _silence(_reply: Reply, _: Memory) -> None:
 
 @model("slow-first-token", "good, after 20 s; a stream's headers come at once")
 async def _slow_first_token(reply: Reply, _: Memory) -> None:
-    if not reply.ask.stream:
-        await reply.wait(SLOW_SECONDS)
-        return await answer(reply)
-    await reply.open()
-    await reply.wait(SLOW_SECONDS)
-    await reply.say(reply.ask.rest())
-    return await reply.close()
+    await late_answer(reply)
+
+
+@model("slow", "the same, for callers who leave: no other cell has made a proxy wary of it")
+async def _slow(reply: Reply, _: Memory) -> None:
+    await late_answer(reply)
 
 
 @model("context-length", "400 context_length_exceeded")
