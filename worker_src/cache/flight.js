@@ -1,8 +1,13 @@
+import { UpstreamFailure } from "../upstream/failure.js";
+
 /** How many characters may wait for followers before the model is read no further. */
 const MOST_WAITING = 65_536;
 
-/** The runtime ends a request that waits for nothing of its own, only for another: this is what it waits for. */
-const LONGEST_MS = 86_400_000;
+/**
+ * How often who waits looks whether the call still lives. The runtime ends a request that waits for nothing of its own,
+ * only for another: this timer is what it waits for. And it ends a call silently, some time after its caller has left.
+ */
+const LOOK_MS = 1_000;
 
 const DONE = Object.freeze({ done: true, value: undefined });
 
@@ -11,9 +16,12 @@ const DONE = Object.freeze({ done: true, value: undefined });
  * pace. The call belongs to the request that began it, which keeps it going (`waitUntil`) as long as anybody follows.
  *
  * The log is whole, so that more may join, until `close`; from then on only what the slowest follower has yet to see
- * is kept. The model is read ahead of the quickest follower of a whole log, of the slowest of a closed one.
+ * is kept. The model is read ahead of the quickest follower of a whole log, of the slowest of a closed one. A call
+ * that is silent for longer than it can be is lost: its followers are told so.
  */
 export class Flight {
+  #longest;
+  #touched = Date.now();
   #log = [];
   /** How many lists have been dropped from the log's beginning. */
   #dropped = 0;
@@ -27,7 +35,18 @@ export class Flight {
   /** Called when nobody follows any more before the call has ended. */
   onAbandoned = null;
 
+  /** @param {number} [longest] milliseconds that a living call can be silent for */
+  constructor(longest = Infinity) {
+    this.#longest = longest;
+  }
+
+  /** Whether the call was ended without a word, as the runtime may do. */
+  get lost() {
+    return !this.#done && Date.now() - this.#touched > this.#longest;
+  }
+
   publish(events) {
+    this.#touched = Date.now();
     this.#log.push({ events, size: sizeOf(events) });
     this.#ring();
   }
@@ -47,13 +66,13 @@ export class Flight {
   /** Waits while the followers are far behind. */
   async wanted() {
     if (!this.#crowded) return;
-    const hold = setTimeout(() => {}, LONGEST_MS);
+    const hold = setInterval(() => {}, LOOK_MS);
     while (this.#crowded) {
       await new Promise((resolve) => {
         this.#room = resolve;
       });
     }
-    clearTimeout(hold);
+    clearInterval(hold);
   }
 
   /**
@@ -62,7 +81,7 @@ export class Flight {
    * @param {{guest?: boolean}} [as] a guest is of another request than the one that makes the call
    */
   follow({ guest = false } = {}) {
-    const follower = new Follower(this, guest);
+    const follower = new Follower(this, guest ? setInterval(() => this.#look(), LOOK_MS) : null);
     this.#followers.add(follower);
     return follower;
   }
@@ -75,6 +94,7 @@ export class Flight {
     if (follower.left) return null;
     const fresh = this.#log.slice(follower.place - this.#dropped);
     follower.place = this.#end;
+    this.#touched = Date.now();
     if (this.#closed) this.#trim();
     this.#room?.();
     if (fresh.length) return fresh.length === 1 ? fresh[0].events : fresh.flatMap(({ events }) => events);
@@ -86,11 +106,15 @@ export class Flight {
   leave(follower) {
     if (follower.left) return;
     follower.left = true;
-    clearTimeout(follower.hold);
+    clearInterval(follower.hold);
     this.#followers.delete(follower);
     if (this.#followers.size === 0 && !this.#done) this.onAbandoned?.();
     this.#room?.();
     this.#ring();
+  }
+
+  #look() {
+    if (this.lost) this.end(new UpstreamFailure("timeout"));
   }
 
   get #end() {
@@ -127,11 +151,10 @@ class Follower {
   /** How many lists it has seen. */
   place = 0;
   left = false;
-  hold;
 
-  constructor(flight, guest) {
+  constructor(flight, hold) {
     this.#flight = flight;
-    this.hold = guest ? setTimeout(() => {}, LONGEST_MS) : null;
+    this.hold = hold;
   }
 
   async next() {

@@ -21,6 +21,7 @@ export function cache(config, encryption) {
     memory: new Memory(config.cache.memory_entries),
     store: new Store(config.cache.ttl_seconds, encryption?.(config)),
     flights: new Map(),
+    deadline: config.fallback?.deadline_ms ?? 0,
   };
   return async (context, next) => {
     const asked = directives(context.request.headers.get("cache-control"));
@@ -40,7 +41,8 @@ export function cache(config, encryption) {
       return hit(context, kept);
     }
     const flying = asked.read ? flights.get(key) : null;
-    return flying ? join(context, flying) : depart(layers, context, next, { key, name });
+    const shared = flying && !flying.flight.lost;
+    return shared ? join(context, flying) : depart(layers, context, next, { key, name });
   };
 }
 
@@ -74,7 +76,7 @@ async function join(context, { flight, leader }) {
 function depart(layers, context, next, at) {
   const { key } = at;
   context.facts.cache = "MISS";
-  const flight = new Flight();
+  const flight = new Flight(longestSilence(context, layers.deadline));
   const flying = { flight, leader: context };
   layers.flights.set(key, flying);
   const follower = flight.follow();
@@ -83,6 +85,12 @@ function depart(layers, context, next, at) {
   };
   context.waitUntil(fly(layers, context, next, { ...at, land }, flight).finally(land));
   return follow(context, follower);
+}
+
+/** Longer than this no call is silent: milliseconds. */
+function longestSilence({ chat }, deadline) {
+  const limits = chat.targets.map(({ timeouts }) => Math.max(timeouts.connect_ms + timeouts.first_token_ms, timeouts.idle_ms));
+  return Math.max(deadline, ...limits) + 1_000;
 }
 
 /** Carries out the call, publishes what comes and keeps a finished answer. */
