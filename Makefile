@@ -1,6 +1,6 @@
 # One command a job. CI runs `make test` through .ci/run and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types worker unit conformance e2e release bench format clean
+.PHONY: help install demo test lint types worker unit conformance e2e release fuzz soak bench format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,14 +11,15 @@ NODE = $(shell command -v node || echo $(wildcard .venv/lib/python3*/site-packag
 help: ## list the commands
 	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-install: $(READY) ## set the checkout up: .venv/ and workerd
+install: $(READY) ## set the checkout up: .venv/, workerd, fast-check
 
-$(READY): requirements.lock pyproject.toml infra/edgewright/localcloud/runtime/npm/package-lock.json
+$(READY): requirements.lock pyproject.toml infra/edgewright/localcloud/runtime/npm/package-lock.json tests/worker/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Edgewright needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Run: make PYTHON=python3.11 install")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/edgewright local install
+	$(BIN)/python -c 'from pathlib import Path; from edgewright.localcloud.runtime.install import npm_ci; npm_ci(Path("tests/worker"))'
 	@touch $@
 
 demo: $(READY) ## stand the proxy up on the local cloud, verify it, take it down
@@ -34,7 +35,7 @@ types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
 worker: $(READY) ## the Worker's own tests, in Node
-	$(NODE) --test $$(find tests/worker -name '*.test.js' | sort)
+	$(NODE) --test $$(find tests/worker -name '*.test.js' -not -path '*/node_modules/*' | sort)
 
 unit: $(READY) ## Python units
 	$(PYTEST) tests/unit
