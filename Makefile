@@ -3,6 +3,7 @@
 .PHONY: help install demo test lint types worker unit conformance e2e release fuzz soak bench format clean
 
 PYTHON ?= python3
+CASES ?= 100000
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 READY := .venv/.ready
@@ -48,6 +49,10 @@ e2e: $(READY) ## deploy to the local cloud, drive with real clients
 
 release: $(READY) ## the wheel, installed in an empty folder
 	$(PYTEST) tests/release
+
+fuzz: $(READY) ## every property with CASES=100000 cases; the tests try a few hundred
+	FUZZ_RUNS=$(CASES) $(NODE) --test --test-reporter=spec $$(find tests/worker -name '*.property.test.js' -not -path '*/node_modules/*' | sort)
+	FUZZ_RUNS=$(CASES) $(PYTEST) tests/unit/properties -v --durations=0 --hypothesis-show-statistics
 
 bench: $(READY) ## figures as ratios to a bare pass-through Worker
 	$(BIN)/python benchmarks/run.py
