@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 CASES ?= 100000
+MINUTES ?= 2
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 READY := .venv/.ready
@@ -53,6 +54,9 @@ release: $(READY) ## the wheel, installed in an empty folder
 fuzz: $(READY) ## every property with CASES=100000 cases; the tests try a few hundred
 	FUZZ_RUNS=$(CASES) $(NODE) --test --test-reporter=spec $$(find tests/worker -name '*.property.test.js' -not -path '*/node_modules/*' | sort)
 	FUZZ_RUNS=$(CASES) $(PYTEST) tests/unit/properties -v --durations=0 --hypothesis-show-statistics
+
+soak: $(READY) ## MINUTES=2 of mixed load on workerd, with a model that misbehaves
+	@$(BIN)/python tests/soak/run.py --minutes $(MINUTES)
 
 bench: $(READY) ## figures as ratios to a bare pass-through Worker
 	$(BIN)/python benchmarks/run.py

@@ -155,7 +155,7 @@ const decoded = (asked) => {
   }
 };
 
-/** JSON with sorted keys, and without what makes no difference where it stands. */
+/** What the model is told, in a form of its own: kinds are marked, keys sorted, and what makes no difference is gone. */
 const IDLE = [
   "user",
   "metadata",
@@ -165,21 +165,23 @@ const IDLE = [
   "service_tier",
   "parallel_tool_calls",
 ];
-function told(asked) {
-  const kept = Object.entries(asked).filter(([member, held]) => held !== null && !IDLE.includes(member));
-  const messages = asked.messages.map((each) =>
-    Object.fromEntries(Object.entries(each).filter(([member, held]) => held !== null && member !== "id")),
-  );
-  const sorted = (held) =>
-    Array.isArray(held)
-      ? held.map(sorted)
-      : held !== null && typeof held === "object"
-        ? Object.entries(held)
-            .map(([member, inner]) => [member, sorted(inner)])
-            .sort(([a], [b]) => (a < b ? -1 : 1))
-        : [typeof held, String(held === 0 ? 0 : held)];
-  return JSON.stringify(sorted({ ...Object.fromEntries(kept), model: asked.model ?? "m", messages }));
+const without = (held, names) =>
+  Object.fromEntries(Object.entries(held).filter(([member, inner]) => inner !== null && !names.includes(member)));
+
+function marked(held) {
+  if (Array.isArray(held)) return { list: held.map(marked) };
+  if (held === null || typeof held !== "object") return { [typeof held]: String(held === 0 ? 0 : held) };
+  return {
+    object: Object.keys(held)
+      .sort()
+      .map((member) => [member, marked(held[member])]),
+  };
 }
+
+const told = (asked) => {
+  const messages = asked.messages.map((each) => without(each, ["id", "createdAt", "name_id"]));
+  return JSON.stringify(marked({ ...without(asked, IDLE), model: asked.model ?? "m", messages }));
+};
 
 property(
   "a change in any one place that the model is told of makes a difference",

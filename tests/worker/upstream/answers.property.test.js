@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 
 import { CODES } from "../../../worker_src/errors.js";
-import { ask, chunks, harness, target } from "../fixture.js";
+import { ask, chunks, harness, target, textOf } from "../fixture.js";
 import {
   almostEvents,
   jsText,
@@ -84,7 +84,7 @@ const wholeChoice = shape({
   index: literal(0),
   message,
   finish_reason: literal(...REASONS, null),
-  logprobs: literal(null, { content: [] }),
+  logprobs: fc.oneof({ weight: 4, arbitrary: literal(null, { content: [] }) }, { weight: 1, arbitrary: deep }),
 });
 const whole = fc
   .oneof(
@@ -248,6 +248,35 @@ property(
       without: withCache ? [] : ["cache"],
     });
     await check(await chat(ask("x", { model: "lone", stream: asked })), asked, given);
+    await settled();
+  },
+);
+
+property(
+  "a stream is whole if its end came, however it was split, and broken off if not",
+  [
+    fc.array(jsText, { minLength: 1, maxLength: 4 }),
+    fc.constantFrom("reason", "done", "both", "none"),
+    fc.constantFrom(...REASONS),
+    sizes,
+  ],
+  async (texts, end, reason, cuts) => {
+    const list = texts.map((held) => JSON.stringify({ choices: [{ delta: { content: held } }] }));
+    if (["reason", "both"].includes(end))
+      list.push(JSON.stringify({ choices: [{ delta: {}, finish_reason: reason }] }));
+    if (["done", "both"].includes(end)) list.push("[DONE]");
+    const body = bytes.encode(list.map((data) => `data: ${data}\n\n`).join(""));
+    const given = { body, cuts, type: "text/event-stream", status: 200, retry: null, breaks: false };
+    const { chat, settled } = harness({ models: { one: model(given) }, config: once });
+    const response = await chat(ask("x", { model: "lone", stream: true }));
+    const told = response.status === 200 ? await chunks(response) : [await response.json()];
+    const errors = told.map((each) => each.error?.code).filter(Boolean);
+    const finishes = told
+      .flatMap((each) => each.choices?.map((choice_) => choice_.finish_reason) ?? [])
+      .filter(Boolean);
+    assert.deepEqual(errors, end === "none" ? ["stream_truncated"] : []);
+    assert.deepEqual(finishes, { none: [], done: ["stop"] }[end] ?? [reason]);
+    if (response.status === 200) assert.equal(textOf(told), texts.join(""));
     await settled();
   },
 );
