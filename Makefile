@@ -1,8 +1,10 @@
 # One command a job. CI runs `make test` through .ci/run and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types worker unit conformance e2e release bench format clean
+.PHONY: help install demo test lint types worker unit conformance e2e release fuzz soak bench format clean
 
 PYTHON ?= python3
+CASES ?= 100000
+MINUTES ?= 2
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 READY := .venv/.ready
@@ -11,14 +13,15 @@ NODE = $(shell command -v node || echo $(wildcard .venv/lib/python3*/site-packag
 help: ## list the commands
 	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-install: $(READY) ## set the checkout up: .venv/ and workerd
+install: $(READY) ## set the checkout up: .venv/, workerd, fast-check
 
-$(READY): requirements.lock pyproject.toml infra/edgewright/localcloud/runtime/npm/package-lock.json
+$(READY): requirements.lock pyproject.toml infra/edgewright/localcloud/runtime/npm/package-lock.json tests/worker/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Edgewright needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Run: make PYTHON=python3.11 install")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/edgewright local install
+	$(BIN)/python -c 'from pathlib import Path; from edgewright.localcloud.runtime.install import npm_ci; npm_ci(Path("tests/worker"))'
 	@touch $@
 
 demo: $(READY) ## stand the proxy up on the local cloud, verify it, take it down
@@ -34,7 +37,7 @@ types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
 worker: $(READY) ## the Worker's own tests, in Node
-	$(NODE) --test $$(find tests/worker -name '*.test.js' | sort)
+	$(NODE) --test $$(find tests/worker -name '*.test.js' -not -path '*/node_modules/*' | sort)
 
 unit: $(READY) ## Python units
 	$(PYTEST) tests/unit
@@ -47,6 +50,13 @@ e2e: $(READY) ## deploy to the local cloud, drive with real clients
 
 release: $(READY) ## the wheel, installed in an empty folder
 	$(PYTEST) tests/release
+
+fuzz: $(READY) ## every property with CASES=100000 cases; the tests try a few hundred
+	FUZZ_RUNS=$(CASES) $(NODE) --test --test-reporter=spec $$(find tests/worker -name '*.property.test.js' -not -path '*/node_modules/*' | sort)
+	FUZZ_RUNS=$(CASES) $(PYTEST) tests/unit/properties -v --durations=0 --hypothesis-show-statistics
+
+soak: $(READY) ## MINUTES=2 of mixed load on workerd, with a model that misbehaves
+	@$(BIN)/python tests/soak/run.py --minutes $(MINUTES)
 
 bench: $(READY) ## figures as ratios to a bare pass-through Worker
 	$(BIN)/python benchmarks/run.py

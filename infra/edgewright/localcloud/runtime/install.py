@@ -34,7 +34,7 @@ def install() -> Path:
     folder = _writable_folder()
     for name, content in manifests.items():
         (folder / name).write_bytes(content)
-    _npm_ci(folder)
+    npm_ci(folder)
     if not os.access(binary_in(folder), os.X_OK):
         raise LocalCloudError(f"npm ended well but left no {binary_in(folder)}.", fix=f"delete {folder} and try again")
     (folder / ".stamp").write_text(stamp)
@@ -62,7 +62,12 @@ def _writable_folder() -> Path:
     raise LocalCloudError("no folder to install workerd into: " + "; ".join(reasons), fix="make one of them writable")
 
 
-def _npm_ci(folder: Path) -> None:
+def npm_ci(folder: Path) -> None:
+    """Install just what the lock file in ``folder`` pins, without running install scripts.
+
+    Raises:
+        LocalCloudError: there is no npm, or npm failed.
+    """
     command = [*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     done = _run(command, folder)
     if done.returncode != 0:

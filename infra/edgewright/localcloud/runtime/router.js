@@ -7,6 +7,8 @@ const NAMED = "x-local-worker";
 
 export default {
   async fetch(request, env) {
+    // Cloudflare's edge refuses a Host or path that makes no URL before any Worker sees it.
+    if (!URL.canParse(request.url)) return new Response("Bad Request", { status: 400 });
     const url = new URL(request.url);
     const found = findWorker(env.TABLE, url, request.headers.get(NAMED));
     if (found.refusal) return refuse(found.refusal);
