@@ -32,11 +32,16 @@ export function canonical(value) {
   return `{${members.join(",")}}`;
 }
 
+/** Whether a setting may change the answer. */
+function matters(key, value, settings) {
+  if (value === null || IGNORED.has(key)) return false;
+  if (key === "parallel_tool_calls") return Boolean(settings.tools);
+  return !(key in DEFAULTS) || value !== DEFAULTS[key];
+}
+
 /** The canonical text of a request of one tenant. */
 export function canonicalRequest(tenant, chat) {
-  const settings = Object.fromEntries(
-    Object.entries(chat.settings).filter(([key, value]) => value !== null && !IGNORED.has(key) && (!(key in DEFAULTS) || value !== DEFAULTS[key])),
-  );
+  const settings = Object.fromEntries(Object.entries(chat.settings).filter(([key, value]) => matters(key, value, chat.settings)));
   const ids = new Map();
   const messages = chat.messages.map((message) => plain(message, ids));
   return canonical({ v: 1, tenant, model: chat.model, messages, settings });

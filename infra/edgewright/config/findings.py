@@ -94,7 +94,7 @@ def _parent(values: Any, path: list[Any]) -> Any:
 def plain_path(loc: Iterable[Any]) -> list[Any]:
     """Pydantic's location without the marks of union members and mapping keys."""
     parts = [part for part in loc if part != "[key]"]
-    if len(parts) > 2 and parts[0] == "upstreams":
+    if len(parts) > 2 and parts[0] in ("upstreams", "client_keys", "signing_keys"):
         del parts[2]  # the member of the union, which is not in the file
     return parts or ["?"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from edgewright.config import rules
+from edgewright.config import plain, rules
 from edgewright.config.findings import describe, repair
 from edgewright.config.models import Environment, StackConfig, secret_binding
 from edgewright.config.stack_file import PROJECT, StackFile
@@ -33,6 +33,9 @@ def from_values(values: Mapping[str, Any], *, source: str, secrets: LocalSecrets
     Raises:
         ConfigError: with every finding; each names key, value, rule and fix.
     """
+    unfit = plain.check(values)
+    if unfit:
+        raise _refused(source, unfit)
     merged = _merge(PROFILES.get(str(values.get("environment")), {}), values)
     merged = _merge(merged, _secrets_from_environment(merged))
     if secrets is not None and merged.get("environment") == "local":
@@ -86,7 +89,7 @@ def _decode(key: str, text: Any) -> Any:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -94,14 +97,15 @@ def _stand_ins(file: StackFile) -> dict[str, Any]:
     """Placeholders of the right form for secrets that only the CLI can decrypt (used to check and render)."""
     held = "sk-edge-" + "0" * 43
     values: dict[str, Any] = {}
-    names = (file.values.get("auth") or {}).get("keys") or {}
+    auth = file.values.get("auth")
+    names = _keys(auth.get("keys") if isinstance(auth, Mapping) else None)
     for key in ("client_keys", "signing_keys"):
         if key in file.encrypted:
             values[key] = {name: f"{held[:-4]}{index:04d}" for index, name in enumerate(sorted(names))}
     if "cache_keys" in file.encrypted:
         values["cache_keys"] = ["0" * 64]
     if "upstream_keys" in file.encrypted:
-        values["upstream_keys"] = dict.fromkeys(file.values.get("upstreams") or {}, held)
+        values["upstream_keys"] = dict.fromkeys(_keys(file.values.get("upstreams")), held)
     if "drill_secret" in file.encrypted:
         values["drill_secret"] = held
     return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from edgewright.config import plain
 from edgewright.errors import ConfigError
 
 PROJECT = "edgewright"
@@ -48,7 +48,8 @@ class StackFile:
 def _load(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text("utf8")) or {}
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
+        # PyYAML lets through what its conversions raise, of `!!timestamp x` or `!!bool x`.
         raise ConfigError(f"{path}: not YAML: {error}", fix="correct the file at the place named") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
@@ -66,7 +67,9 @@ def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
     config = _load(path).get("config") or {}
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: `config` is not a mapping.", fix="write `config:` and one key a line")
-    _refuse_loops(path, config)
+    unfit = plain.check(config)
+    if unfit:
+        raise ConfigError(f"{path}: not a configuration", findings=tuple(f"  - {finding}" for finding in unfit))
     values: dict[str, Any] = {}
     encrypted: set[str] = set()
     for full_key, value in config.items():
@@ -78,14 +81,6 @@ def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
         else:
             values[key] = value
     return values, encrypted
-
-
-def _refuse_loops(path: Path, config: Any) -> None:
-    """YAML's anchors can make a mapping hold itself; nothing after this could walk it."""
-    try:
-        json.dumps(config, default=str)
-    except (ValueError, RecursionError):
-        raise ConfigError(f"{path}: a value holds itself through an anchor.", fix="write it out") from None
 
 
 def _has_secure(value: Any) -> bool:

@@ -23,6 +23,7 @@ def js(value: Any, indent: int | None = None) -> str:
     """
     try:
         text = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text.encode()  # a lone surrogate is JSON but no module
     except (TypeError, ValueError) as error:
         raise RenderError(f"a template value cannot be written as JavaScript: {error}") from None
     for character, escape in _ESCAPES.items():

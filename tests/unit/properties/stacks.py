@@ -13,9 +13,9 @@ names = st.sampled_from(["a", "0", "ai", "my-api", "x" * 40, "a--b", "ci", "targ
 model_names = st.sampled_from(["m", "@cf/meta/llama-3.1", "A.b_c:d/e-f", "targets", "0", "@", "x" * 128])
 milliseconds = st.integers(1, 600_000)
 hosts = st.sampled_from(["example.com", "ai.example.com", "a-b.example.org"])
-# What a person may write as an upstream's model: any text that UTF-8 can hold.
-texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8) | st.sampled_from(
-    ["</script>", "\u2028", "`${x}`", "\\", '"', "*/", "\x00", "{{ x }}", "{% x %}"]
+# What a person may write as an upstream's model: printable ASCII without quotes, backslashes and spaces.
+texts = st.text(st.sampled_from("!#$%&'()*+,-./09:;<=>?@AZ[]^_`az{|}~"), min_size=1, max_size=8) | st.sampled_from(
+    ["</script>", "`${x}`", "*/", "{{x}}", "{%x%}"]
 )
 
 
@@ -50,13 +50,25 @@ sections = {
             "ttl_seconds": st.integers(60, 31_536_000),
             "memory_entries": st.integers(0, 10_000),
             "retain_on_destroy": st.booleans(),
+            "tool_calls": st.booleans(),
+            "kv": st.booleans(),
         }
     ),
     "fallback": optional(
         {
             "enabled": st.booleans(),
             "attempts_per_target": st.integers(1, 5),
+            "mid_stream": st.sampled_from(["error", "continue"]),
+            "retry_ratio": st.floats(0, 1) | st.sampled_from([0, 1]),
+            "retry_burst": st.integers(0, 1_000),
             **dict.fromkeys(("base_delay_ms", "max_delay_ms", "deadline_ms"), milliseconds),
+        }
+    ),
+    "breaker": optional(
+        {
+            "enabled": st.booleans(),
+            "failures": st.integers(1, 100),
+            **dict.fromkeys(("open_ms", "max_open_ms", "probe_ms"), milliseconds),
         }
     ),
     "limits": optional({"max_body_bytes": st.integers(1_024, 104_857_600), "max_messages": st.integers(1, 10_000)}),
@@ -78,7 +90,8 @@ def stacks(draw):
     places = draw(st.dictionaries(names, upstreams, min_size=1, max_size=3))
     targets = st.lists(
         st.fixed_dictionaries(
-            {"upstream": st.sampled_from(sorted(places)), "model": texts}, optional={"timeouts": times}
+            {"upstream": st.sampled_from(sorted(places)), "model": texts},
+            optional={"timeouts": times, "continuation": st.sampled_from(["prefill", "restart"])},
         ),
         min_size=1,
         max_size=3,
@@ -88,7 +101,13 @@ def stacks(draw):
     models[called[0]]["aliases"] = called[2:]
     holders = draw(st.lists(names, min_size=1, max_size=3, unique=True))
     allowed = st.none() | st.lists(st.sampled_from(called[:2]), min_size=1, max_size=2)
-    keys = st.fixed_dictionaries({"tenant": st.sampled_from(["t", ".", "A_b-c.d", "x" * 64]), "models": allowed})
+    scopes = {
+        "routes": st.none() | st.just(["chat", "models"]),
+        "origins": st.none() | st.just(["https://app.example"]),
+        "expires": st.none() | st.sampled_from(["2027-01-31T00:00:00Z", "2030-06-01T12:00:00+02:00"]),
+    }
+    tenants = st.sampled_from(["t", ".", "A_b-c.d", "x" * 64])
+    keys = st.fixed_dictionaries({"tenant": tenants, "models": allowed}, optional=scopes)
     rest = draw(optional(sections))
     stack = {
         "account_id": "0" * 32,

@@ -119,7 +119,8 @@ property(
   [body, idle, idleInMessage, fc.array(fc.nat(99), { minLength: 1, maxLength: 20 }), fc.constantFrom(0, 1, "\t")],
   (asked, more, inMessage, turns, space) => {
     const messages = asked.messages.map((held) => ({ ...inMessage, ...held }));
-    const other = JSON.parse(JSON.stringify(reordered({ ...more, ...asked, messages }, turns), null, space));
+    const nothing = asked.tools ? without(more, ["parallel_tool_calls"]) : more;
+    const other = JSON.parse(JSON.stringify(reordered({ ...nothing, ...asked, messages }, turns), null, space));
     assert.equal(key(other), key(JSON.parse(JSON.stringify(asked))));
   },
 );
@@ -156,15 +157,8 @@ const decoded = (asked) => {
 };
 
 /** What the model is told, in a form of its own: kinds are marked, keys sorted, and what makes no difference is gone. */
-const IDLE = [
-  "user",
-  "metadata",
-  "store",
-  "safety_identifier",
-  "prompt_cache_key",
-  "service_tier",
-  "parallel_tool_calls",
-];
+const IDLE = ["user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"];
+const idleIn = (asked) => (asked.tools ? IDLE : [...IDLE, "parallel_tool_calls"]);
 const without = (held, names) =>
   Object.fromEntries(Object.entries(held).filter(([member, inner]) => inner !== null && !names.includes(member)));
 
@@ -180,7 +174,7 @@ function marked(held) {
 
 const told = (asked) => {
   const messages = asked.messages.map((each) => without(each, ["id", "createdAt", "name_id"]));
-  return JSON.stringify(marked({ ...without(asked, IDLE), model: asked.model ?? "m", messages }));
+  return JSON.stringify(marked({ ...without(asked, idleIn(asked)), model: asked.model ?? "m", messages }));
 };
 
 property(
