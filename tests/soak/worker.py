@@ -4,13 +4,16 @@ caller has left (see localcloud/runtime/front.py)."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from edgewright.config import from_values
 from edgewright.keys import key_hashes, new_client_key
+from edgewright.localcloud.runtime import leash
 from edgewright.localcloud.runtime.workerd import find_workerd
 from edgewright.rendering import render
 
@@ -78,7 +81,8 @@ def running(folder: Path, port: int, v8_flags: list[str]) -> Iterator[tuple[subp
     """workerd and its socket; killed at the end."""
     config = write_config(folder, port, v8_flags)
     with (folder / "workerd.log").open("wb") as log:
-        process = subprocess.Popen([find_workerd(), "serve", config], stdout=log, stderr=log)
+        leashed = [sys.executable, leash.__file__, str(os.getpid())]
+        process = subprocess.Popen([*leashed, find_workerd(), "serve", config], stdout=log, stderr=log)
         try:
             yield process, folder / "edge.sock"
         finally:

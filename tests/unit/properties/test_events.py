@@ -22,7 +22,12 @@ TOKENS = [
     b"event: x\n",
     b"\xf0\x9f",
 ]
-almost_events = st.lists(st.sampled_from(TOKENS) | st.binary(max_size=4), max_size=24).map(b"".join)
+lines = st.tuples(
+    st.sampled_from([b"data:", b"data", b"datax:", b":", b"id:"]),
+    st.text(" :ax\u20ac", max_size=5).map(str.encode),
+    st.sampled_from([b"\n", b"\n\n", b"\r\n\r\n", b"\r"]),
+).map(b"".join)
+almost_events = st.lists(lines | st.sampled_from(TOKENS) | st.binary(max_size=4), max_size=16).map(b"".join)
 sizes = st.lists(st.integers(0, 9), max_size=30)
 
 

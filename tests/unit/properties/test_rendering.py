@@ -21,7 +21,12 @@ def test_a_valid_stack_renders_to_its_own_values(stack):
     config = from_values(stack, source="x")
     bundle = render(config)
     sources = {module.name: module.source for module in bundle.modules}
-    assert json.loads(FROZEN.search(sources["config.js"]).group(1)) == config_values(config)
+    values = json.loads(FROZEN.search(sources["config.js"]).group(1))
+    assert values == config_values(config)
+    assert stack.get("limits", {}).items() <= values["limits"].items()
+    for name, model in stack["models"].items():
+        written = [target["model"] for target in values["models"][name]["targets"]]
+        assert written == [target["model"] for target in model["targets"]]
     assert render(config).content_hash == bundle.content_hash
     for secret in (SECRET, *CLIENT_KEYS):
         assert secret not in sources["config.js"] + sources["entry.js"]
