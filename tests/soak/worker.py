@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgewright.config import from_values
-from edgewright.keys import key_hashes, new_client_key
+from edgewright.keys import key_hashes, new_client_key, sealing_keys
 from edgewright.localcloud.runtime import leash
 from edgewright.localcloud.runtime.workerd import find_workerd
 from edgewright.rendering import render
 
 KEY = new_client_key()
+SIGNING_KEY = new_client_key()
+CACHE_KEY = "c" * 64
 LIMIT_MS = 3_000
 """Longest wait for headers, first text and next text; far above what a healthy call takes on a busy machine."""
 
@@ -36,11 +38,15 @@ def configuration(port: int):
             "default_model": "m",
             "timeouts": waits,
             "fallback": {"base_delay_ms": 10, "max_delay_ms": 50},
-            "cache": {"enabled": True},
+            # Each call's deed is drawn anew, so no target is ill for long, and an open one would blur the table.
+            "breaker": {"failures": 100, "open_ms": 1, "max_open_ms": 1},
+            "cache": {"enabled": True, "encryption": True},
+            "cache_keys": [CACHE_KEY],
             "cors": {"origins": ["https://app.example"]},
             "verification": {"drills": True},
             "limits": {"max_body_bytes": 200_000},
-            "auth": {"keys": {"soak": {"tenant": "soak"}}},
+            "auth": {"keys": {"soak": {"tenant": "soak"}}, "signed_requests": True},
+            "signing_keys": {"soak": SIGNING_KEY},
             "client_keys": {"soak": KEY},
             "drill_secret": "d" * 64,
         },
@@ -54,7 +60,8 @@ def write_config(folder: Path, port: int, v8_flags: list[str]) -> Path:
     bundle.write(folder)
     main_first = sorted(bundle.modules, key=lambda module: module.name != bundle.main)
     modules = ",".join(f'(name = "{module.name}", esModule = embed "{module.name}")' for module in main_first)
-    texts = {"CONTENT_HASH": bundle.content_hash, "DRILL_SECRET": "d" * 64, "KEY_HASHES": key_hashes({"soak": KEY})}
+    texts = {"CONTENT_HASH": bundle.content_hash, "DRILL_SECRET": "d" * 64, "KEY_HASHES": key_hashes({"soak": [KEY]})}
+    texts |= {"CACHE_KEYS": sealing_keys([CACHE_KEY]), "SIGNING_KEYS": json.dumps({"soak": [SIGNING_KEY]})}
     bindings = [f'(name = "{name}", text = {json.dumps(text)})' for name, text in texts.items()]
     bindings.append('(name = "CACHE", kvNamespace = "kv")')
     path = folder / "config.capnp"
