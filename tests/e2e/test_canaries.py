@@ -1,5 +1,6 @@
 """Canary secrets are put everywhere a secret can be, and then looked for everywhere it must not be."""
 
+import base64
 import json
 import secrets
 import tempfile
@@ -160,7 +161,10 @@ def account(cloud):
         for worker in client.get(f"{base}/workers/workers").json()["result"]:
             versions = f"{base}/workers/workers/{worker['id']}/versions"
             for version in client.get(versions).json()["result"]:
-                sinks[f"version {version['id']}"] = client.get(f"{versions}/{version['id']}?include=modules").content
+                shown = client.get(f"{versions}/{version['id']}?include=modules")
+                sinks[f"version {version['id']}"] = shown.content
+                for module in shown.json()["result"]["modules"]:
+                    sinks[f"module {module['name']}"] = base64.b64decode(module["content_base64"])
     return sinks
 
 
@@ -180,5 +184,5 @@ def test_the_search_would_find_them(left_behind):
     assert CANARIES["drill secret"].encode() in left_behind["cloud/account.sqlite"]
     assert b"cache read failed" in left_behind["run/workerd.log"]
     assert any(sink.startswith("KV ") and b'"sealed"' in held for sink, held in left_behind.items())
-    assert any(sink.startswith("run/") and b"createApp" in held for sink, held in left_behind.items())
+    assert b"createApp" in left_behind["module entry.js"]
     assert b"KEY_HASHES" in left_behind["stacks/local/state.json"]
