@@ -86,3 +86,17 @@ def test_every_make_target_that_a_page_names_exists():
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/*.md")]:
         for target in re.findall(r"`make ([a-z0-9_-]+)", page.read_text()):
             assert target in made, f"{page.name}: make {target}"
+
+
+def test_every_promise_of_the_threat_model_names_tests_that_exist():
+    page = (ROOT / "docs" / "explanation" / "threat-model.md").read_text()
+    promises = re.findall(r"^\| (T\d+) \|.*\| (.+) \|$", page, re.MULTILINE)
+    assert [number for number, _ in promises] == [f"T{index + 1}" for index in range(page.count("\n| T"))]
+    for number, shown in promises:
+        named = re.findall(r"`(tests/[^`]+)`(?:: ((?:\"[^\"]+\"(?:, )?)+))?", shown)
+        assert named, f"{number} names no test"
+        for place, titles in named:
+            path, _, function = place.partition("::")
+            source = (ROOT / path).read_text()
+            for wanted in [f"def {function}("] * bool(function) + re.findall(r"\"[^\"]+\"", titles):
+                assert wanted in source, f"{number}: {wanted} is not in {path}"

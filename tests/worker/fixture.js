@@ -33,7 +33,7 @@ export function configuration(changes = {}) {
     features: ["auth", "cache", "cors", "drills", "fallback", "streaming"],
     protocols: ["openai"],
     auth: { mode: "keys", keys: { ci: { tenant: "ci" }, other: { tenant: "other" }, narrow: { tenant: "ci", models: ["m"] } } },
-    limits: { max_body_bytes: 20_000, max_messages: 20 },
+    limits: { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null },
     timeouts: TIMEOUTS,
     upstreams: { ai: { type: "workers-ai", gateway: null } },
     models: { m: { targets: [target("one"), target("two")] }, lone: { targets: [target("one")] } },

@@ -50,12 +50,13 @@ export function chatRequest(body, config, caller) {
   if (streamOptions !== undefined && streamOptions !== null && !isObject(streamOptions)) wrong("stream_options", "must be an object");
   if (stream === true && settings.n > 1) wrong("n", "must be 1 in a stream");
   const name = resolve(requested, config, caller);
+  checkLength(messages, config.limits.max_input_tokens);
   return {
     model: name,
     requested: requested ?? name,
     targets: config.models[name].targets,
     messages,
-    settings,
+    settings: capped(settings, config.limits.max_output_tokens),
     stream: stream === true,
     include_usage: streamOptions?.include_usage === true,
   };
@@ -77,6 +78,26 @@ function resolve(requested, config, caller) {
     throw new EdgeError("model_not_allowed", `This key may not use the model '${asked}'.`, { param: "model" });
   }
   return name;
+}
+
+/** About how many characters a token has (OpenAI's rule of thumb for English). */
+const CHARACTERS_A_TOKEN = 4;
+
+/** How many tokens a list of messages has, estimated. */
+export const tokensOf = (messages) => Math.ceil(JSON.stringify(messages).length / CHARACTERS_A_TOKEN);
+
+function checkLength(messages, most) {
+  if (most === null || tokensOf(messages) <= most) return;
+  const told = `The messages have about ${tokensOf(messages)} tokens; ${most} are allowed here.`;
+  throw new EdgeError("context_length_exceeded", told, { param: "messages" });
+}
+
+/** Settings that bound the answer, whether the request does or not. */
+function capped(settings, most) {
+  if (most === null) return settings;
+  const bounds = ["max_tokens", "max_completion_tokens"];
+  for (const name of bounds) if (settings[name] > most) wrong(name, `must be at most ${most} here`);
+  return bounds.some((name) => settings[name]) ? settings : { ...settings, max_tokens: most };
 }
 
 function checkMessages(messages, most) {

@@ -1,11 +1,9 @@
+import { tokensOf } from "../protocols/chat.js";
 import { SseReader } from "../streaming/sse_reader.js";
 import { UpstreamFailure } from "./failure.js";
 import { EventReader } from "./shapes.js";
 
 const DONE = Object.freeze({ done: true, value: undefined });
-
-/** About how many characters a token has, where the upstream tells no count (OpenAI's rule of thumb for English). */
-const CHARACTERS_A_TOKEN = 4;
 
 /**
  * A model's stream as lists of neutral events, one list for what each network read completes.
@@ -96,6 +94,6 @@ export class ModelStream {
 
 /** Usage of a stream that broke off before it told: models send about one token a piece. */
 function estimate(chat, pieces) {
-  const prompt = Math.ceil(JSON.stringify(chat.messages).length / CHARACTERS_A_TOKEN);
+  const prompt = tokensOf(chat.messages);
   return { prompt_tokens: prompt, completion_tokens: pieces, total_tokens: prompt + pieces };
 }

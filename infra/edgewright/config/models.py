@@ -219,6 +219,12 @@ class Limits(Section):
 
     max_body_bytes: Annotated[int, Field(ge=1_024, le=104_857_600)] = 4_194_304
     max_messages: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    max_input_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        default=None, description="refuse longer messages before a model is asked; estimated, 4 characters a token"
+    )
+    max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="longest answer a request may ask for, and what it gets if it asks for none"
+    )
 
 
 class Cors(Section):
