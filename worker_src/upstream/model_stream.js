@@ -3,6 +3,9 @@ import { SseReader } from "../streaming/sse_reader.js";
 import { UpstreamFailure } from "./failure.js";
 import { EventReader } from "./shapes.js";
 
+/** How long a server may keep a connection open after it has said [DONE]. */
+const DRAIN_MS = 1_000;
+
 const DONE = Object.freeze({ done: true, value: undefined });
 
 /**
@@ -72,8 +75,7 @@ export class ModelStream {
     if (!this.#events.complete) throw new UpstreamFailure("truncated");
     this.#over = true;
     guard.end();
-    // Read to its very end, a connection can serve the next call.
-    if (!read) waitUntil(this.#reader.read().then(({ done }) => done || this.#reader.cancel()).catch(() => {}));
+    if (!read) waitUntil(drained(this.#reader));
     Object.assign(record, { began: true, usage: this.#events.usage });
     record.end(null);
     return { done: false, value: [...found, ...this.#events.close()] };
@@ -90,6 +92,19 @@ export class ModelStream {
     record.end(failure);
     return failure;
   }
+}
+
+/** Reads a stream whose end has been told to its very end, so that the connection can serve the next call; not for long. */
+async function drained(reader) {
+  const stop = () => void reader.cancel().catch(() => {});
+  const timer = setTimeout(stop, DRAIN_MS);
+  try {
+    const { done } = await reader.read();
+    if (!done) stop();
+  } catch {
+    // The answer is whole all the same.
+  }
+  clearTimeout(timer);
 }
 
 /** Usage of a stream that broke off before it told: models send about one token a piece. */

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ask, chunks, harness, openaiChunks, textOf } from "../fixture.js";
+
+/** A stream of these events whose end is never told by the connection. */
+function open(events, onCancel) {
+  const bytes = new TextEncoder();
+  const start = (controller) => {
+    for (const event of events) controller.enqueue(bytes.encode(`data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`));
+  };
+  return new Response(new ReadableStream({ start, cancel: onCancel }), { headers: { "content-type": "text/event-stream" } });
+}
+
+test("a server that keeps the connection open after [DONE] holds nobody up, and is let go", async (context) => {
+  let cancelled = 0;
+  const { chat, settled } = harness({ without: ["cache"], models: { one: () => open(openaiChunks("all of it"), () => { cancelled += 1; }) } });
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  assert.equal(textOf(await chunks(await chat(ask("x", { stream: true })))), "all of it");
+  assert.equal(cancelled, 0);
+  context.mock.timers.tick(1_000);
+  await settled();
+  assert.equal(cancelled, 1);
+});
+
+test("a caller who pauses for longer than the model may be silent gets everything", async () => {
+  const events = openaiChunks("one two three");
+  const bytes = new TextEncoder();
+  const model = () => new Response(new ReadableStream({
+    pull(controller) {
+      const event = events.shift();
+      if (!event) return controller.close();
+      return controller.enqueue(bytes.encode(`data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`));
+    },
+  }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream" } });
+  const timeouts = { connect_ms: 500, first_token_ms: 500, idle_ms: 20 };
+  const { chat } = harness({ without: ["cache"], models: { one: model }, config: { models: { m: { targets: [{ upstream: "ai", model: "one", timeouts, continuation: "prefill" }] } } } });
+  const response = await chat(ask("x", { stream: true }));
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assert.equal(textOf(await chunks(response)), "one two three");
+});
