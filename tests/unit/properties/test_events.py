@@ -27,7 +27,10 @@ lines = st.tuples(
     st.text(" :ax\u20ac", max_size=5).map(str.encode),
     st.sampled_from([b"\n", b"\n\n", b"\r\n\r\n", b"\r"]),
 ).map(b"".join)
-almost_events = st.lists(lines | st.sampled_from(TOKENS) | st.binary(max_size=4), max_size=16).map(b"".join)
+bits = lines | st.sampled_from(TOKENS) | st.binary(max_size=4)
+almost_events = st.tuples(st.sampled_from([b"", b"\xef\xbb\xbf"]), st.lists(bits, max_size=16).map(b"".join)).map(
+    b"".join
+)
 sizes = st.lists(st.integers(0, 9), max_size=30)
 
 
