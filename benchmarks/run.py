@@ -30,6 +30,8 @@ SIGNING_KEY = new_client_key()
 CACHE_KEY = "c" * 64
 CONNECTIONS = (1, 16, 64)
 BASELINE = "pass-through"
+LEAST = "least (reads, changes nothing)"
+PLAIN = {BASELINE: "pass_through.js", LEAST: "least.js"}
 
 # Every feature but the cache, which differs.
 ALL: dict[str, object] = {
@@ -83,9 +85,9 @@ def service(name: str, modules: dict[str, str], main: str, bindings: list[str], 
 
 
 def write_config(folder: Path, label: str, port: int) -> None:
-    """A workerd configuration with one Worker, ``label`` of `VARIANTS` or the baseline, in front of the stub."""
-    if label == BASELINE:
-        modules, main = {"main.js": (HERE / "pass_through.js").read_text()}, "main.js"
+    """A workerd configuration with one Worker, ``label`` of `VARIANTS` or `PLAIN`, in front of the stub."""
+    if label in PLAIN:
+        modules, main = {"main.js": (HERE / PLAIN[label]).read_text()}, "main.js"
         bindings = [f'(name = "UPSTREAM", text = "http://127.0.0.1:{port}")']
     else:
         bundle = render(config_of(port, VARIANTS[label]))
@@ -249,7 +251,7 @@ def main() -> None:
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     peaks = []
     with tempfile.TemporaryDirectory(prefix="edgewright-bench-") as name, stub() as port:
-        for place, label in enumerate(VARIANTS):
+        for place, label in enumerate((LEAST, *VARIANTS)):
             folder = Path(name, str(place))
             folder.mkdir()
             with serving(folder / "base", BASELINE, port) as base, serving(folder / "ours", label, port) as ours:

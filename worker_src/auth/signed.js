@@ -18,14 +18,14 @@ const WINDOW = 300;
  */
 export function signatures(config) {
   const nonces = new Nonces();
-  let ready = null;
+  let loaded = null;
   return async (context, next) => {
     const header = context.request.headers.get(HEADER);
     if (header === null || context.route.public) return next();
     const given = signatureOf(header);
     if (!given) throw refused(`The header ${HEADER} is not of the form key=,t=,n=,v1=.`);
-    ready ??= load(context.env.SIGNING_KEYS);
-    const keys = (await ready).get(given.key) ?? [];
+    loaded ??= await load(context.env.SIGNING_KEYS);
+    const keys = loaded.get(given.key) ?? [];
     const text = await readText(context, config.limits.max_body_bytes);
     const signed = utf8(signedText(given, context.request.method, context.url, await sha256(text)));
     if (!(await anyVerifies(keys, unhex(given.v1), signed))) throw refused("The signature does not fit.");

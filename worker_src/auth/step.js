@@ -15,10 +15,10 @@ const MOST_KNOWN = 1_000;
  */
 export function auth(config) {
   const known = new Map();
-  let ready = null;
+  let loaded = null;
   const nameOf = async (key, env) => {
-    ready ??= load(env.KEY_HASHES);
-    const { secret, hashes } = await ready;
+    loaded ??= await load(env.KEY_HASHES);
+    const { secret, hashes } = loaded;
     const name = holder(hex(await hmac(secret, utf8(key))), hashes);
     if (name !== null && known.size < MOST_KNOWN) known.set(key, name);
     return name;

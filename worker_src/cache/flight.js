@@ -3,11 +3,9 @@ import { UpstreamFailure } from "../upstream/failure.js";
 /** How many characters may wait for followers before the model is read no further. */
 const MOST_WAITING = 65_536;
 
-/**
- * How often who waits looks whether the call still lives. The runtime ends a request that waits for nothing of its own,
- * only for another: this timer is what it waits for. And it ends a call silently, some time after its caller has left.
- */
-const LOOK_MS = 1_000;
+/** How often who must look for himself does so: at first, and at most (milliseconds). */
+const SOONEST_LOOK_MS = 5;
+const LATEST_LOOK_MS = 40;
 
 const DONE = Object.freeze({ done: true, value: undefined });
 
@@ -18,6 +16,10 @@ const DONE = Object.freeze({ done: true, value: undefined });
  * The log is whole, so that more may join, until `close`; from then on only what the slowest follower has yet to see
  * is kept. The model is read ahead of the quickest follower of a whole log, of the slowest of a closed one. A call
  * that is silent for longer than it can be is lost: its followers are told so.
+ *
+ * Requests share plain data here and never a promise: one that is settled by another request would go on in that
+ * request's name, where its own streams may not be touched, and a request that waits for nothing of its own is taken
+ * for hung. So guests look at the log by their own timers, and so does the owner where guests could change something.
  */
 export class Flight {
   #longest;
@@ -29,18 +31,16 @@ export class Flight {
   #failure = null;
   #done = false;
   #followers = new Set();
-  #waiting = [];
+  /** Wakes the owner's own follower, or the owner where it waits for it. */
+  #wake = null;
   #room = null;
-
-  /** Called when nobody follows any more before the call has ended. */
-  onAbandoned = null;
 
   /** @param {number} [longest] milliseconds that a living call can be silent for */
   constructor(longest = Infinity) {
     this.#longest = longest;
   }
 
-  /** Whether the call was ended without a word, as the runtime may do. */
+  /** Whether the call was ended without a word, as the runtime may do some time after its caller has left. */
   get lost() {
     return !this.#done && Date.now() - this.#touched > this.#longest;
   }
@@ -48,13 +48,13 @@ export class Flight {
   publish(events) {
     this.#touched = Date.now();
     this.#log.push({ events, size: sizeOf(events) });
-    this.#ring();
+    this.#wake?.();
   }
 
   end(failure = null) {
     this.#failure = failure;
     this.#done = true;
-    this.#ring();
+    this.#wake?.();
   }
 
   /** Nobody may join any more: what everybody has seen is dropped. */
@@ -63,16 +63,14 @@ export class Flight {
     this.#trim();
   }
 
-  /** Waits while the followers are far behind. */
+  /** Waits while the followers are far behind. For the owner only. */
   async wanted() {
-    if (!this.#crowded) return;
-    const hold = setInterval(() => {}, LOOK_MS);
-    while (this.#crowded) {
-      await new Promise((resolve) => {
-        this.#room = resolve;
-      });
-    }
-    clearInterval(hold);
+    for (const look = looks(); this.#crowded; ) await look((wake) => (this.#room = wake));
+  }
+
+  /** Settles once nobody follows any more, or the call has ended. For the owner only, when its own caller has left. */
+  async abandoned() {
+    for (const look = looks(); this.#followers.size > 0 && !this.#done; ) await look();
   }
 
   /**
@@ -81,22 +79,24 @@ export class Flight {
    * @param {{guest?: boolean}} [as] a guest is of another request than the one that makes the call
    */
   follow({ guest = false } = {}) {
-    const follower = new Follower(this, guest ? setInterval(() => this.#look(), LOOK_MS) : null);
+    const follower = new Follower(this, guest);
     this.#followers.add(follower);
     return follower;
   }
 
   /** Everything that a follower has not seen, once there is something; null at the end. */
   async since(follower) {
-    while (!follower.left && follower.place >= this.#end && !this.#done) {
-      await new Promise((resolve) => this.#waiting.push(resolve));
+    for (const look = looks(); this.#waits(follower); ) {
+      if (follower.guest) await look();
+      else await new Promise((wake) => (this.#wake = wake));
+      if (follower.guest && this.lost) this.end(new UpstreamFailure("timeout"));
     }
     if (follower.left) return null;
     const fresh = this.#log.slice(follower.place - this.#dropped);
     follower.place = this.#end;
     this.#touched = Date.now();
     if (this.#closed) this.#trim();
-    this.#room?.();
+    if (!follower.guest) this.#room?.();
     if (fresh.length) return fresh.length === 1 ? fresh[0].events : fresh.flatMap(({ events }) => events);
     this.leave(follower);
     if (this.#failure) throw this.#failure;
@@ -106,15 +106,14 @@ export class Flight {
   leave(follower) {
     if (follower.left) return;
     follower.left = true;
-    clearInterval(follower.hold);
     this.#followers.delete(follower);
-    if (this.#followers.size === 0 && !this.#done) this.onAbandoned?.();
+    if (follower.guest) return;
+    this.#wake?.();
     this.#room?.();
-    this.#ring();
   }
 
-  #look() {
-    if (this.lost) this.end(new UpstreamFailure("timeout"));
+  #waits(follower) {
+    return !follower.left && follower.place >= this.#end && !this.#done;
   }
 
   get #end() {
@@ -136,15 +135,23 @@ export class Flight {
     this.#log.splice(0, seen - this.#dropped);
     this.#dropped = seen;
   }
-
-  #ring() {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
-  }
 }
 
 const sizeOf = (events) => events.reduce((size, { text, arguments: fragment }) => size + (text ?? fragment ?? "").length, 0);
+
+/** A wait for the next look, each a little longer than the last; `told` may end one early, within one request. */
+function looks() {
+  let pause = SOONEST_LOOK_MS;
+  return async (told) => {
+    let timer;
+    await new Promise((resolve) => {
+      timer = setTimeout(resolve, pause);
+      told?.(resolve);
+    });
+    clearTimeout(timer);
+    pause = Math.min(LATEST_LOOK_MS, pause + 1);
+  };
+}
 
 class Follower {
   #flight;
@@ -152,9 +159,9 @@ class Follower {
   place = 0;
   left = false;
 
-  constructor(flight, hold) {
+  constructor(flight, guest) {
     this.#flight = flight;
-    this.hold = hold;
+    this.guest = guest;
   }
 
   async next() {

@@ -80,11 +80,15 @@ function depart(layers, context, next, at) {
   const flying = { flight, leader: context };
   layers.flights.set(key, flying);
   const follower = flight.follow();
+  const abort = new AbortController();
+  context.signal = abort.signal;
   const land = () => {
     if (layers.flights.get(key) === flying) layers.flights.delete(key);
   };
   context.waitUntil(fly(layers, context, next, { ...at, land }, flight).finally(land));
-  return follow(context, follower);
+  // Whether guests still follow only a timer of this request can tell.
+  const left = () => context.waitUntil(flight.abandoned().then(() => abort.abort()));
+  return follow(context, follower, left);
 }
 
 /** Longer than this no call is silent: milliseconds. */
@@ -95,9 +99,6 @@ function longestSilence({ chat }, deadline) {
 
 /** Carries out the call, publishes what comes and keeps a finished answer. */
 async function fly({ memory, store, settings }, context, next, { key, name, land }, flight) {
-  const abort = new AbortController();
-  flight.onAbandoned = () => abort.abort();
-  context.signal = abort.signal;
   const collector = new Collector();
   try {
     const { events, answer } = await next();
@@ -134,21 +135,24 @@ function publish(events, collector, flight) {
 }
 
 /** A follower's outcome: events for a stream (from its first list on), the whole answer otherwise. */
-async function follow(context, follower) {
-  const leave = () => void follower.return();
+async function follow(context, follower, left = () => {}) {
+  const leave = () => {
+    if (follower.left) return;
+    void follower.return();
+    left();
+  };
   context.request.signal?.addEventListener("abort", leave);
   const first = await follower.next();
   if (first.done) throw new UpstreamFailure("left");
-  if (context.chat.stream) return { events: resumed(first, follower) };
+  if (context.chat.stream) return { events: resumed(first, follower, leave) };
   const collector = new Collector();
   for (let part = first; !part.done; part = await follower.next()) collector.add(part.value);
-  context.request.signal?.removeEventListener("abort", leave);
   if (!collector.answer) throw new UpstreamFailure("left");
   return { answer: collector.answer };
 }
 
 /** The iterator with the list that was already taken from it. */
-function resumed(first, follower) {
+function resumed(first, follower, leave) {
   let waiting = first;
   return {
     next: async () => {
@@ -156,6 +160,9 @@ function resumed(first, follower) {
       waiting = null;
       return ready ?? follower.next();
     },
-    return: () => follower.return(),
+    return: async () => {
+      leave();
+      return { done: true, value: undefined };
+    },
   };
 }

@@ -9,8 +9,8 @@ const NONCE = 12;
  * all is no answer. Not a step of the pipeline: the cache's store asks it.
  */
 export function encryption() {
-  let ready = null;
-  const keysOf = (env) => (ready ??= load(env.CACHE_KEYS));
+  let loaded = null;
+  const keysOf = async (env) => (loaded ??= await load(env.CACHE_KEYS));
   return {
     /** `{sealed: id, nonce, data}` of an entry, base64. */
     async seal(name, entry, env) {
