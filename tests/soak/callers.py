@@ -74,7 +74,7 @@ def read_stream(raw: str, prompt: str) -> Outcome:
 class Callers:
     """``one()`` makes one call of a kind that chance picks; prompts are never used twice unless they are to be."""
 
-    def __init__(self, session: aiohttp.ClientSession, seed: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, seed: int, kinds: list[str]) -> None:
         self._session = session
         self._chance = random.Random(seed)
         self._serial = 0
@@ -82,6 +82,8 @@ class Callers:
             self.plain: 25, self.stream: 30, self.cached: 15, self.together: 4, self.leaver: 12, self.bad: 7,
             self.stranger: 4, self.drilled: 3,
         }  # fmt: skip
+        if kinds:
+            self._kinds = {kind: share for kind, share in self._kinds.items() if kind.__name__ in kinds}
 
     async def one(self) -> list[Result]:
         """One call, or several at once."""

@@ -94,7 +94,11 @@ async def soak(options: argparse.Namespace, folder: Path) -> dict[str, object]:
             connector = aiohttp.UnixConnector(str(path), limit=0)
             async with aiohttp.ClientSession(connector=connector) as session:
                 await ready(session, process)
-                run = Soak(Callers(session, options.seed), process, options.rate)
+                run = Soak(
+                    Callers(session, options.seed, options.kinds.split(",") if options.kinds else []),
+                    process,
+                    options.rate,
+                )
                 await run.run(options.minutes * 60)
                 await asyncio.sleep(2 * LIMIT_MS / 1000)  # so long a call that nobody waits for may still go on
                 return report(run, upstream, process, folder)
@@ -158,6 +162,7 @@ async def main() -> int:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--rate", type=float, default=40.0, help="calls a second")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", default="", help="only these kinds of calls, with commas between")
     parser.add_argument("--v8-flag", action="append", default=[], help="for V8 in workerd, e.g. --max-heap-size=128")
     options = parser.parse_args()
     task = asyncio.current_task()
