@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { breaker } from "../../../worker_src/breaker/step.js";
 import { UpstreamFailure, classify } from "../../../worker_src/upstream/failure.js";
-import { FALLBACK, answers, ask, harness, json, openaiAnswer, refuses } from "../fixture.js";
+import { FALLBACK, answers, ask, drill, harness, json, openaiAnswer, refuses } from "../fixture.js";
 
 const SETTINGS = { failures: 3, open_ms: 1_000, max_open_ms: 3_000, probe_ms: 100 };
 const ILL = new UpstreamFailure("unavailable");
@@ -159,4 +159,37 @@ test("a probe waits for its first byte no longer than a probe may", async () => 
   assert.match(probed.headers.get("server-timing"), /probe/);
   assert.equal(probed.headers.get("x-edge-target"), "ai/two");
   assert.ok(performance.now() - began < 400, "the target's own limit is 500 ms");
+});
+
+test("a drilled failure says nothing of the target", async () => {
+  const { chat } = harness({ including: ["breaker"], config: { ...once, breaker: { failures: 1, open_ms: 60_000, max_open_ms: 60_000, probe_ms: 100 } } });
+  const drilled = await chat(ask("x"), { headers: drill("error_500") });
+  assert.equal(drilled.headers.get("x-edge-target"), "ai/two");
+  assert.equal((await chat(ask("x"))).headers.get("x-edge-target"), "ai/one");
+});
+
+test("where a target is left out a drill still reaches it", async () => {
+  const { chat } = harness({
+    including: ["breaker"],
+    config: { ...once, breaker: { failures: 1, open_ms: 60_000, max_open_ms: 60_000, probe_ms: 100 } },
+    models: { one: refuses(500) },
+  });
+  await chat(ask("x"));
+  const drilled = await chat(ask("x"), { headers: drill("reset") });
+  assert.equal(drilled.headers.get("x-edge-attempts"), "2");
+  assert.ok(!drilled.headers.get("server-timing").includes("breaker"));
+});
+
+test("a probe is one call, however often a target is tried otherwise", async () => {
+  const { chat, calls } = harness({
+    including: ["breaker"],
+    config: { fallback: { ...FALLBACK, attempts_per_target: 3 }, breaker: { failures: 1, open_ms: 1, max_open_ms: 1, probe_ms: 100 } },
+    models: { one: refuses(500) },
+  });
+  const headers = { "cache-control": "no-store" };
+  await chat(ask("x"), { headers });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const before = calls.length;
+  assert.match((await chat(ask("x"), { headers })).headers.get("server-timing"), /probe/);
+  assert.deepEqual(calls.slice(before).map(({ model }) => model), ["one", "two"]);
 });

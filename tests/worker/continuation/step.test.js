@@ -87,6 +87,8 @@ const others = {
   "answers with plain JSON": [(inputs) => json(openaiAnswer(WHOLE.slice(prefix(inputs).length))), "prefill", true],
   "says its last words twice": [(inputs) => whole([prefix(inputs).slice(-10), WHOLE.slice(prefix(inputs).length)]), "prefill", false],
   "fails": [refuses(500), "prefill", false],
+  "ends while it may be repeating": [(inputs) => whole([prefix(inputs).slice(-6, -3)]), "prefill", false],
+  "begins again and ends too soon": [() => whole(["w0 w1"]), "restart", false],
 };
 
 for (const [name, [model, how, mended]] of Object.entries(others)) {
@@ -179,4 +181,22 @@ test("a caller who leaves while another target is sought stops the search", asyn
   await reader.cancel().catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(made.calls.length, 2);
+});
+
+test("a stream that is opened for a caller who has left is stopped", async () => {
+  let asked = null;
+  let stopped = 0;
+  const second = new Promise((resolve) => { asked = resolve; });
+  const late = async () => {
+    await second;
+    return new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(delta("more "))}\n\n`)), cancel: () => { stopped += 1; } }), { headers: { "content-type": "text/event-stream" } });
+  };
+  const made = continued({ one: cutAfter(WHOLE, 6), two: late });
+  const reader = (await made.chat(ask("go", { stream: true }))).body.getReader();
+  await reader.read();
+  while (made.calls.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  await reader.cancel();
+  asked();
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(stopped, 1);
 });
