@@ -38,7 +38,7 @@ SIP_SECONDS = 0.001
 CANCEL_SECONDS = 0.1
 """From a caller's leaving to the end of his model call."""
 
-LINGER_SECONDS = 0.3
+LINGER_SECONDS = 0.5
 """How long a proxy is watched for a call that it begins for a caller who has left."""
 
 Property = Callable[[str, Any], None]

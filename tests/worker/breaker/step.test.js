@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { breaker } from "../../../worker_src/breaker/step.js";
 import { UpstreamFailure, classify } from "../../../worker_src/upstream/failure.js";
-import { FALLBACK, answers, ask, drill, harness, json, openaiAnswer, refuses } from "../fixture.js";
+import { FALLBACK, answers, ask, drill, harness, json, openaiAnswer, refuses, target } from "../fixture.js";
 
 const SETTINGS = { failures: 3, open_ms: 1_000, max_open_ms: 3_000, probe_ms: 100 };
 const ILL = new UpstreamFailure("unavailable");
@@ -87,6 +87,8 @@ test("what is the caller's doing says nothing of the target", () => {
   assert.equal(held.admit("t", 1_000), "probe");
 });
 
+const MINUTES = { connect_ms: 600_000, first_token_ms: 600_000, idle_ms: 600_000 };
+const patient = { models: { m: { targets: [target("one", { timeouts: MINUTES }), target("two")] } } };
 const once = { fallback: { ...FALLBACK, attempts_per_target: 1 } };
 
 test("a dead first target is no longer called, which Server-Timing tells, and is used again once it lives", async () => {
@@ -142,23 +144,21 @@ test("streams that always break off open it too", async () => {
   assert.equal(calls.length, 3);
 });
 
-test("a probe waits for its first byte no longer than a probe may", async () => {
+test("a probe waits for its first byte no longer than a probe may", { timeout: 20_000 }, async () => {
   let silent = false;
   const one = (inputs) => (silent ? new Promise(() => {}) : refuses(500)(inputs));
   const { chat } = harness({
     including: ["breaker"],
-    config: { ...once, breaker: { failures: 1, open_ms: 1, max_open_ms: 1, probe_ms: 20 } },
+    config: { ...once, ...patient, breaker: { failures: 1, open_ms: 1, max_open_ms: 1, probe_ms: 20 } },
     models: { one, two: () => json(openaiAnswer("from two")) },
   });
   const headers = { "cache-control": "no-store" };
   await chat(ask("x"), { headers });
   silent = true;
   await new Promise((resolve) => setTimeout(resolve, 5));
-  const began = performance.now();
   const probed = await chat(ask("x"), { headers });
   assert.match(probed.headers.get("server-timing"), /probe/);
   assert.equal(probed.headers.get("x-edge-target"), "ai/two");
-  assert.ok(performance.now() - began < 400, "the target's own limit is 500 ms");
 });
 
 test("a drilled failure says nothing of the target", async () => {
