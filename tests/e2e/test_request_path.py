@@ -21,7 +21,7 @@ from edgewright_verify.upstream.script import TEXT
 
 from .conftest import ROOT
 
-SCALE = 0.05
+SCALE = 0.1
 KEYS = {name: new_client_key() for name in ("demo", "other", "old")}
 SIGNING_KEY = new_client_key()
 SEALING = ["a" * 64, "b" * 64]
@@ -179,7 +179,7 @@ def test_who_leaves_does_not_disturb_the_others_not_even_the_first(deployed, str
     with ThreadPoolExecutor(3) as pool:
         others = [pool.submit(deployed.ask, text, model="slow", stream=kind) for kind in (True, False, stream)]
         second = raw(deployed, text, stream=stream, model="slow")
-        time.sleep(0.3)  # a third of the time to the first word: all are there, and nothing has come
+        time.sleep(0.3)  # a fraction of the time to the first word: all are there, and nothing has come
         first.close()
         second.close()
         assert [call["outcome"] for call in deployed.calls(text)] != ["done"], "they left too late"
@@ -246,11 +246,11 @@ def test_a_kv_that_does_not_work_costs_no_answer(deployed, mode):
     )
     try:
         control.post(
-            "/kv", json={"mode": mode, "latency_ms": 5_000} if mode == "slow" else {"mode": mode}
+            "/kv", json={"mode": mode, "latency_ms": 20_000} if mode == "slow" else {"mode": mode}
         ).raise_for_status()
         answer = deployed.ask(fresh())
         assert told(answer) == TEXT
-        assert answer.elapsed.total_seconds() < 5
+        assert answer.elapsed.total_seconds() < 20
     finally:
         control.post("/kv", json={"mode": "ok"}).raise_for_status()
         control.close()
