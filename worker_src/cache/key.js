@@ -12,11 +12,12 @@ const DEFAULTS = { n: 1, temperature: undefined, tool_choice: "auto", stop: unde
 function plain(message, ids) {
   const kept = Object.fromEntries(Object.entries(message).filter(([key, value]) => value !== null && !MADE_UP.has(key)));
   if (Array.isArray(kept.tool_calls)) kept.tool_calls = kept.tool_calls.map((call) => ({ ...call, id: ordinal(call.id, ids) }));
-  if (kept.tool_call_id !== undefined) kept.tool_call_id = ordinal(kept.tool_call_id, ids);
+  if ("tool_call_id" in kept) kept.tool_call_id = ordinal(kept.tool_call_id, ids);
   return kept;
 }
 
 function ordinal(id, ids) {
+  if (typeof id !== "string") return id;
   if (!ids.has(id)) ids.set(id, ids.size);
   return ids.get(id);
 }

@@ -172,8 +172,24 @@ function marked(held) {
   };
 }
 
+/** Messages whose tool calls' ids are replaced by their turn: clients may make them up. */
+function withoutIds(messages) {
+  const turns = [];
+  const turn = (id) => {
+    if (typeof id !== "string") return id;
+    if (!turns.includes(id)) turns.push(id);
+    return `turn ${turns.indexOf(id)}`;
+  };
+  return messages.map((each) => {
+    const kept = without(each, ["id", "createdAt", "name_id"]);
+    if (Array.isArray(kept.tool_calls)) kept.tool_calls = kept.tool_calls.map((call) => ({ ...call, id: turn(call.id) }));
+    if ("tool_call_id" in kept) kept.tool_call_id = turn(kept.tool_call_id);
+    return kept;
+  });
+}
+
 const told = (asked) => {
-  const messages = asked.messages.map((each) => without(each, ["id", "createdAt", "name_id"]));
+  const messages = withoutIds(asked.messages);
   return JSON.stringify(marked({ ...without(asked, idleIn(asked)), model: asked.model ?? "m", messages }));
 };
 
