@@ -193,3 +193,18 @@ test("a probe is one call, however often a target is tried otherwise", async () 
   assert.match((await chat(ask("x"), { headers })).headers.get("server-timing"), /probe/);
   assert.deepEqual(calls.slice(before).map(({ model }) => model), ["one", "two"]);
 });
+
+test("a caller's short deadline does not make a target look ill to others", async () => {
+  const slow = async (inputs) => {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    return answers("slow but well")(inputs);
+  };
+  const { chat } = harness({
+    including: ["breaker"],
+    config: { ...once, breaker: { failures: 1, open_ms: 60_000, max_open_ms: 60_000, probe_ms: 100 } },
+    models: { one: slow },
+  });
+  const hurried = await chat(ask("x"), { headers: { "x-edge-deadline-ms": "5" } });
+  assert.equal(hurried.status, 504);
+  assert.equal((await chat(ask("y"))).headers.get("x-edge-target"), "ai/one");
+});

@@ -162,3 +162,23 @@ test("a pausing caller holds the model back; another who reads gets all and is n
   assert.equal(textOf(await chunks(paused)).length, 600_000);
   await settled();
 });
+
+test("an answer that is longer than what is shared is whole, and not kept", async () => {
+  const long = Array.from({ length: 3 }, (_, index) => ({ choices: [{ index: 0, delta: { content: `${index}`.repeat(500_000) }, finish_reason: null }] }));
+  const { chat, settled, values } = harness({ models: { one: () => sse(...long, { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }, "[DONE]") } });
+  assert.equal(textOf(await chunks(await chat(ask("long", { stream: true })))).length, 1_500_000);
+  await settled();
+  assert.equal(values.size, 0);
+  assert.equal(cacheOf(await chat(ask("long", { stream: true }))), "MISS");
+});
+
+test("a call that the runtime ended without a word is not joined", async (context) => {
+  const { chat, calls } = harness({ models: { one: () => new Promise(() => {}) } });
+  context.mock.timers.enable({ apis: ["Date", "setTimeout"] });
+  void chat(ask("lost", { stream: true }));
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  context.mock.timers.setTime(60_000);
+  void chat(ask("lost", { stream: true }));
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(calls.length, 2);
+});

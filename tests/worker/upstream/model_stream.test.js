@@ -24,7 +24,8 @@ test("a server that keeps the connection open after [DONE] holds nobody up, and 
 });
 
 test("a caller who pauses for longer than the model may be silent gets everything", async () => {
-  const events = openaiChunks("one two three");
+  const long = Array.from({ length: 8 }, () => "x".repeat(20_000)).join(" ");
+  const events = openaiChunks(long);
   const bytes = new TextEncoder();
   const model = () => new Response(new ReadableStream({
     pull(controller) {
@@ -37,5 +38,20 @@ test("a caller who pauses for longer than the model may be silent gets everythin
   const { chat } = harness({ without: ["cache"], models: { one: model }, config: { models: { m: { targets: [{ upstream: "ai", model: "one", timeouts, continuation: "prefill" }] } } } });
   const response = await chat(ask("x", { stream: true }));
   await new Promise((resolve) => setTimeout(resolve, 60));
-  assert.equal(textOf(await chunks(response)), "one two three");
+  assert.equal(textOf(await chunks(response)), long);
+});
+
+test("usage that cannot be is not passed on; what was told before it is", async () => {
+  const told = (usage) => ({ choices: [], usage });
+  const events = openaiChunks("fine");
+  events.splice(-1, 0, told({ prompt_tokens: 3, completion_tokens: -7, total_tokens: 1_000 }));
+  const { chat } = harness({ models: { one: () => open(events, () => {}) } });
+  const list = await chunks(await chat(ask("x", { stream: true, stream_options: { include_usage: true } })));
+  assert.deepEqual(list.at(-2).usage, { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 });
+});
+
+test("a total that does not add up is mended", async () => {
+  const answer = { choices: [{ message: { content: "x" }, finish_reason: "stop" }], usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 99 } };
+  const { chat } = harness({ models: { one: () => Response.json(answer) } });
+  assert.equal((await (await chat(ask("x"))).json()).usage.total_tokens, 5);
 });
