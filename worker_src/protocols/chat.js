@@ -96,7 +96,8 @@ function checkLength(messages, most) {
 function capped(settings, most) {
   if (most === null) return settings;
   const bounds = ["max_tokens", "max_completion_tokens"];
-  for (const name of bounds) if (settings[name] > most) wrong(name, `must be at most ${most} here`);
+  for (const name of bounds) if (settings[name] * (settings.n ?? 1) > most) wrong(name, `times n must be at most ${most} here`);
+  if (settings.n > 1 && !bounds.some((name) => settings[name])) wrong("n", "needs max_tokens here");
   return bounds.some((name) => settings[name]) ? settings : { ...settings, max_tokens: most };
 }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,7 +73,7 @@ def up(
             secrets = {"key": outputs["verify_key"], "drill_secret": outputs["drill_secret"]}
             print_json({**_facts(running), "url": outputs["url"], **secrets})
         else:
-            _greet(outputs["url"], outputs["verify_key"])
+            _greet(outputs)
             err.print("Ctrl-C ends the local cloud", style="dim")
         _wait()
 
@@ -85,7 +86,7 @@ def demo(project: Project = None) -> None:
     root = project_of(project)
     with tempfile.TemporaryDirectory(prefix="edgewright-") as folder, local_cloud(root, Path(folder), 0, 0) as running:
         outputs = deploy(root, running, {})
-        _greet(outputs["url"], outputs["verify_key"])
+        _greet(outputs)
         err.print(
             "these answer while the demo runs; `edgewright local up` keeps the proxy up", style="dim", markup=False
         )
@@ -168,9 +169,10 @@ def _facts(running: LocalCloud) -> dict[str, Any]:
     }
 
 
-def _greet(url: str, key: str) -> None:
-    ask = '{"model": "small", "messages": [{"role": "user", "content": "Say hello"}]'
-    tell = '{"model": "small", "messages": [{"role": "user", "content": "Tell me a slow story"}], "stream": true}'
+def _greet(outputs: Mapping[str, Any]) -> None:
+    url, key, model = outputs["url"], outputs["verify_key"], json.dumps(outputs["verify_model"])
+    ask = f'{{"model": {model}, "messages": [{{"role": "user", "content": "Say hello"}}]'
+    tell = f'{{"model": {model}, "messages": [{{"role": "user", "content": "Tell me a slow story"}}], "stream": true}}'
     head = f"curl -s {url}/v1"
     bearer = f'-H "Authorization: Bearer {key}"'
     lines = [

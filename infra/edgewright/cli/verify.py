@@ -49,6 +49,7 @@ def verify(
         outputs = select(project_of(project), stack, engine).outputs(reveal=True)
         url, key = outputs["url"], key or outputs.get("verify_key")
         drill_secret = drill_secret or outputs.get("drill_secret")
+        model = model or outputs.get("verify_model")
     if url is None:
         raise VerifyError("verify: no target.", fix="give --url URL --key KEY, or --stack NAME")
     options = Options(

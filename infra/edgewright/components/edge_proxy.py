@@ -133,6 +133,7 @@ class EdgeProxy(pulumi.ComponentResource):
             "namespace_id": self.namespace_id,
             "account_id": config.account_id,
             "verify_key": _secret(config.verify_key),
+            "verify_model": config.verify_model,
             "drill_secret": _secret(config.drill_secret),
         }
 

@@ -41,6 +41,8 @@ _FIXES_BY_KEY = {
     "tenant": "use letters, digits, `.`, `_` and `-`, 64 at most",
     "hostname": "write a host name such as ai.example.com",
     "zone": "write the zone's name, such as example.com",
+    "expires": 'write a time with its zone, in quotes: "2027-01-31T00:00:00Z"',
+    "routes": "list chat, models or both, or leave it out to allow all",
     "origins": "write origins such as https://app.example.com, without a path",
 }
 

@@ -321,8 +321,19 @@ class StackConfig(Section):
     @property
     def verify_key(self) -> SecretStr | None:
         """The client key that verification uses: the first by name with the fewest restrictions."""
-        names = sorted(self.client_keys, key=lambda name: (self.auth.keys[name].restrictions, name))
-        return each(self.client_keys[names[0]])[0] if names else None
+        name = self._verify_key_name
+        return None if name is None else each(self.client_keys[name])[0]
+
+    @property
+    def verify_model(self) -> str:
+        """The public model that verification asks: one that its key may use, the default model if it may."""
+        name = self._verify_key_name
+        allowed = (self.auth.keys[name].models if name is not None else None) or list(self.models)
+        return self.default_model if self.default_model in allowed else allowed[0]
+
+    @property
+    def _verify_key_name(self) -> str | None:
+        return min(self.client_keys, key=lambda name: (self.auth.keys[name].restrictions, name), default=None)
 
 
 def each(keys: Keys) -> list[SecretStr]:

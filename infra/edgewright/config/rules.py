@@ -23,7 +23,9 @@ def check(config: StackConfig) -> list[str]:
         _default_model,
         _auth,
         _signing,
+        _origins,
         _encryption,
+        _fallback,
         _drills,
     )
     return [finding for rule in rules for finding in rule(config)]
@@ -149,7 +151,33 @@ def _signing(config: StackConfig) -> Findings:
         yield from _formed(f"signing_keys.{name}", each(keys))
 
 
+def _origins(config: StackConfig) -> Findings:
+    """A browser reads an answer only where CORS lets it, whatever the key allows."""
+    for name, key in config.auth.keys.items():
+        for index, origin in enumerate(key.origins or []):
+            if origin not in config.cors.origins and "*" not in config.cors.origins:
+                yield (
+                    f"auth.keys.{name}.origins[{index}]: {origin!r} is not in cors.origins, so no page could read an "
+                    "answer. Fix: add it there."
+                )
+
+
+def _fallback(config: StackConfig) -> Findings:
+    if config.fallback.mid_stream == "continue" and not (config.fallback.enabled and config.streaming.enabled):
+        yield (
+            "fallback.mid_stream: 'continue' needs fallback.enabled and streaming.enabled. "
+            "Fix: turn them on, or leave mid_stream out."
+        )
+    if config.breaker.open_ms > config.breaker.max_open_ms:
+        yield (
+            f"breaker.open_ms: {config.breaker.open_ms} is more than max_open_ms, {config.breaker.max_open_ms}. "
+            "Fix: lower open_ms or raise max_open_ms."
+        )
+
+
 def _encryption(config: StackConfig) -> Findings:
+    if config.cache.encryption and not config.cache.enabled:
+        yield "cache.encryption: true, but cache.enabled is false. Fix: turn the cache on, or leave encryption out."
     if config.cache.encryption and not config.cache_keys:
         yield (
             "cache.encryption: true needs a key. Fix: pulumi config set --secret --path "

@@ -64,8 +64,8 @@ ROWS: dict[str, Row] = {
     **_before("rate-limited", "rate-limited-always", "error-500-once", "unavailable", "flapping", "context-length"),
     **_before("reset", "silence", "slow-first-token", "no-done-finished", "wrong-usage"),
     **_within("cut", "cut-clean", "stall", "malformed", "malformed-word", "error-in-stream", "no-done"),
-    "no-prefill": Row(("cut", "no-prefill"), "safe"),
-    "restarts": Row(("cut", "restarts"), "safe"),
+    "no-prefill": Row(("cut-then-no-prefill", "no-prefill"), "safe"),
+    "restarts": Row(("cut-then-restarts", "restarts"), "safe"),
     "content-filter": Row(("content-filter", "good"), "filter"),
     "nothing-left": Row(("unavailable", "silence"), "error"),
 }

@@ -177,6 +177,11 @@ async def _cut(reply: Reply, _: Memory) -> None:
     reply.drop()
 
 
+# For rows that need a cut of their own: a proxy that has learnt to avoid `cut` would not come to their second target.
+for twin in ("cut-then-no-prefill", "cut-then-restarts"):
+    FAULTS[twin] = Fault("as cut, for one row alone: no other cell has made a proxy wary of it", FAULTS["cut"].play)
+
+
 @model("cut-clean", "the same, but the HTTP body ends as a whole one does")
 async def _cut_clean(reply: Reply, _: Memory) -> None:
     reply.outcome = "fault"

@@ -58,7 +58,6 @@ sections = {
         {
             "enabled": st.booleans(),
             "attempts_per_target": st.integers(1, 5),
-            "mid_stream": st.sampled_from(["error", "continue"]),
             "retry_ratio": st.floats(0, 1) | st.sampled_from([0, 1]),
             "retry_burst": st.integers(0, 1_000),
             **dict.fromkeys(("base_delay_ms", "max_delay_ms", "deadline_ms"), milliseconds),
@@ -68,7 +67,9 @@ sections = {
         {
             "enabled": st.booleans(),
             "failures": st.integers(1, 100),
-            **dict.fromkeys(("open_ms", "max_open_ms", "probe_ms"), milliseconds),
+            "open_ms": st.integers(1, 120_000),
+            "max_open_ms": st.integers(120_000, 600_000),
+            "probe_ms": milliseconds,
         }
     ),
     "limits": optional({"max_body_bytes": st.integers(1_024, 104_857_600), "max_messages": st.integers(1, 10_000)}),
@@ -103,7 +104,6 @@ def stacks(draw):
     allowed = st.none() | st.lists(st.sampled_from(called[:2]), min_size=1, max_size=2)
     scopes = {
         "routes": st.none() | st.just(["chat", "models"]),
-        "origins": st.none() | st.just(["https://app.example"]),
         "expires": st.none() | st.sampled_from(["2027-01-31T00:00:00Z", "2030-06-01T12:00:00+02:00"]),
     }
     tenants = st.sampled_from(["t", ".", "A_b-c.d", "x" * 64])

@@ -12,7 +12,7 @@ test("an answer's length is bounded, whether the request bounds it or not", asyn
   assert.equal((await chat(ask("b", { max_tokens: 20 }))).status, 200);
   assert.equal((await chat(ask("c", { max_completion_tokens: 50 }))).status, 200);
   assert.deepEqual(calls.map(({ inputs }) => inputs.max_tokens), [50, 20, 50]);
-  for (const asked of [{ max_tokens: 51 }, { max_completion_tokens: 51 }, { max_tokens: 1, max_completion_tokens: 51 }]) {
+  for (const asked of [{ max_tokens: 51 }, { n: 2 }, { n: 10, max_tokens: 6 }, { max_completion_tokens: 51 }, { max_tokens: 1, max_completion_tokens: 51 }]) {
     assert.equal((await chat(ask("d", asked))).status, 400, JSON.stringify(asked));
   }
 });
