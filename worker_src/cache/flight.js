@@ -45,6 +45,11 @@ export class Flight {
     return !this.#done && Date.now() - this.#touched > this.#longest;
   }
 
+  /** Whether there is nothing to join any more. */
+  get over() {
+    return this.#done || this.lost;
+  }
+
   publish(events) {
     this.#touched = Date.now();
     this.#log.push({ events, size: sizeOf(events) });
@@ -65,7 +70,7 @@ export class Flight {
 
   /** Waits while the followers are far behind. For the owner only. */
   async wanted() {
-    for (const look = looks(); this.#crowded; ) await look((wake) => (this.#room = wake));
+    for (const look = looks(); this.#crowded; this.#touched = Date.now()) await look((wake) => (this.#room = wake));
   }
 
   /** Settles once nobody follows any more, or the call has ended. For the owner only, when its own caller has left. */

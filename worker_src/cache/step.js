@@ -1,3 +1,4 @@
+import { DEADLINE, deadline } from "../upstream/deadline.js";
 import { UpstreamFailure } from "../upstream/failure.js";
 import { answerEvents } from "../upstream/shapes.js";
 import { Flight } from "./flight.js";
@@ -24,6 +25,7 @@ export function cache(config, encryption) {
     deadline: config.fallback?.deadline_ms ?? 0,
   };
   return async (context, next) => {
+    deadline(context, Infinity);
     const asked = directives(context.request.headers.get("cache-control"));
     if (!asked.write || !cacheable(context.chat, context.drill, layers.settings)) {
       context.facts.cache = "BYPASS";
@@ -40,8 +42,13 @@ export function cache(config, encryption) {
       memory.set(key, kept, sizeOf(kept.answer));
       return hit(context, kept);
     }
+    // A request with a deadline of its own decides for nobody else.
+    if (context.request.headers.has(DEADLINE)) {
+      context.facts.cache = "MISS";
+      return next();
+    }
     const flying = asked.read ? flights.get(key) : null;
-    const shared = flying && !flying.flight.lost;
+    const shared = flying && !flying.flight.over;
     return shared ? join(context, flying) : depart(layers, context, next, { key, name });
   };
 }
@@ -85,7 +92,7 @@ function depart(layers, context, next, at) {
   const land = () => {
     if (layers.flights.get(key) === flying) layers.flights.delete(key);
   };
-  context.waitUntil(fly(layers, context, next, { ...at, land }, flight).finally(land));
+  context.waitUntil(fly(layers, context, next, { ...at, land }, flight));
   // Whether guests still follow only a timer of this request can tell.
   const left = () => context.waitUntil(flight.abandoned().then(() => abort.abort()));
   return follow(context, follower, left);
@@ -108,6 +115,9 @@ async function fly({ memory, store, settings }, context, next, { key, name, land
   } catch (thrown) {
     flight.end(thrown);
     return;
+  } finally {
+    // What has ended is not joined, however long KV takes to keep it.
+    land();
   }
   const { answer } = collector;
   if (collector.size > MOST_SHARED || !answer || !storable(answer, settings)) return;

@@ -4,8 +4,11 @@
  */
 export class Mismatch extends Error {}
 
-/** More than this much of an earlier text, said again, is a repetition and no chance (characters). */
-const LONGEST_OVERLAP = 200;
+/** So many characters of an earlier text, said again, are a repetition and no chance. */
+const REPETITION = 24;
+
+/** So many characters are looked at for one: a model may put a few words before it. */
+const LOOKED_AT = 2 * REPETITION;
 
 /**
  * For a model that was given the text so far as its own unfinished turn, less the white space at its end. It must go on
@@ -41,7 +44,7 @@ export class Onward {
   end() {
     if (this.#decided || this.#held === "") return "";
     const fresh = this.#fresh() ?? "";
-    if (fresh.trim() && this.#repeats(fresh) !== "no") throw new Mismatch();
+    if (fresh.trim() && this.#repeats(fresh, true) !== "no") throw new Mismatch();
     return this.#release(fresh);
   }
 
@@ -57,17 +60,18 @@ export class Onward {
     return this.#gap.startsWith(this.#held) ? null : this.#held;
   }
 
-  /** Whether the text begins with what was sent before: `no`, `maybe` while more is needed; throws if it does. */
-  #repeats(fresh) {
+  /** Whether the text says again what was sent before: `no`, `maybe` while more is needed; throws if it does. */
+  #repeats(fresh, ended = false) {
     const start = fresh.trimStart();
     if (start === "") return "maybe";
-    const longest = Math.min(this.#sent.length, LONGEST_OVERLAP);
-    const beginning = this.#sent.trimStart().slice(0, LONGEST_OVERLAP);
-    let open = begins(start, beginning);
-    for (let length = this.#shortest; length <= longest && !open; length += 1) {
+    for (let place = 0; place + REPETITION <= Math.min(start.length, LOOKED_AT); place += 1) {
+      if (this.#sent.includes(start.slice(place, place + REPETITION))) throw new Mismatch();
+    }
+    let open = begins(start, this.#sent.trimStart().slice(0, LOOKED_AT));
+    for (let length = this.#shortest; length <= Math.min(this.#sent.length, LOOKED_AT) && !open; length += 1) {
       open = begins(start, this.#sent.slice(-length).trimStart());
     }
-    return open ? "maybe" : "no";
+    return open || (start.length < LOOKED_AT && !ended) ? "maybe" : "no";
   }
 }
 

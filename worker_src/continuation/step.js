@@ -23,6 +23,8 @@ class Continued {
   #joint = null;
   #said = { text: "", last: "", thought: false, acted: false };
   #switches = 0;
+  /** Whether anything was said since the last switch. */
+  #fresh = true;
   #left = false;
 
   constructor(context, { outcome, target }, reopen) {
@@ -65,6 +67,7 @@ class Continued {
 
   #text(text, passed) {
     if (text === "") return;
+    this.#fresh ||= text.trim() !== "";
     this.#said.text += text;
     this.#said.last = text;
     passed.push({ type: "delta", text });
@@ -80,11 +83,14 @@ class Continued {
   #act(event, passed) {
     this.#text(this.#joint?.end() ?? "", passed);
     this.#said.acted = true;
+    this.#fresh = true;
     passed.push(event);
   }
 
   #finish(event, passed) {
     this.#text(this.#joint?.end() ?? "", passed);
+    // A model that has nothing to add may not have understood that it was to go on: a broken text is no whole one.
+    if (!this.#fresh) throw new Mismatch();
     passed.push(this.#switches ? { ...event, edge: this.#edge() } : event);
   }
 
@@ -113,6 +119,7 @@ class Continued {
     const { text, last } = this.#said;
     this.#iterator = outcome.events;
     this.#target = target;
+    this.#fresh = false;
     this.#joint = this.#begins(target) ? new Again(text) : new Onward(text, last);
   }
 

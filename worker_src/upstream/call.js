@@ -74,7 +74,7 @@ class Call {
 }
 
 async function read(response, chat, target, guard, record, waitUntil) {
-  const streams = (response.headers.get("content-type") ?? "").includes("event-stream");
+  const streams = (response.headers.get("content-type") ?? "").toLowerCase().includes("event-stream");
   if (chat.stream && streams) {
     const events = new ModelStream(response.body, { chat, idle: target.timeouts.idle_ms, guard, record, waitUntil });
     await events.prime();

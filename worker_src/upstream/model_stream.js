@@ -66,6 +66,9 @@ export class ModelStream {
       }
     } catch (thrown) {
       if (this.#over) return DONE;
+      // The model has said that it is done: that its connection then breaks off takes nothing away.
+      const cut = guard.failure ? guard.failure.kind === "timeout" : !(thrown instanceof UpstreamFailure);
+      if (cut && this.#events.complete) return this.#finish([], false);
       throw this.#fail(guard.failure ?? (thrown instanceof UpstreamFailure ? thrown : new UpstreamFailure("truncated")));
     }
   }

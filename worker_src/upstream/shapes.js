@@ -4,14 +4,22 @@ import { UpstreamFailure } from "./failure.js";
 
 const text = (value) => (typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value));
 
-const FINISHES = new Set(["stop", "length", "tool_calls", "content_filter", "function_call"]);
+/** Models' own words for an end, as OpenAI names them. */
+const FINISHES = {
+  stop: "stop", length: "length", tool_calls: "tool_calls", content_filter: "content_filter", function_call: "function_call",
+  max_tokens: "length", model_length: "length",
+  safety: "content_filter", recitation: "content_filter", blocklist: "content_filter", prohibited_content: "content_filter",
+};
 
-/** Finish reasons as OpenAI names them; a model's own words for an end are a stop, null is none. */
+/** What is no end but a failure. */
+const BROKEN = new Set(["error", "abort", "aborted", "cancelled", "timeout", "insufficient_system_resource"]);
+
+/** A finish reason as OpenAI names it; an unknown word for an end is a stop, null is none. */
 function finish(reason) {
   if (reason === null || reason === undefined) return null;
-  if (reason === "error") throw new UpstreamFailure("unavailable");
-  if (reason === "model_length") return "length";
-  return FINISHES.has(reason) ? reason : "stop";
+  const word = String(reason).toLowerCase();
+  if (BROKEN.has(word)) throw new UpstreamFailure("unavailable");
+  return Object.hasOwn(FINISHES, word) ? FINISHES[word] : "stop";
 }
 
 /** Usage with its counts only, the details one level down, and a total that is one; null where there is none to believe. */
@@ -45,6 +53,10 @@ function toolCalls(calls) {
   });
 }
 
+/** Whether a reply, or an event of one, tells an error: OpenAI's form, Cloudflare's, vLLM's, or a bare message. */
+const isError = ({ error, errors, object, message, choices, response }) =>
+  Boolean(error || errors?.length || object === "error" || (typeof message === "string" && !choices && response === undefined));
+
 /**
  * A whole answer.
  * @param {unknown} body the parsed reply, with or without Cloudflare's `{result}` around it
@@ -52,6 +64,7 @@ function toolCalls(calls) {
  */
 export function readAnswer(body) {
   const reply = body?.result ?? body;
+  if (reply && isError(reply)) throw new UpstreamFailure("unavailable");
   if (Array.isArray(reply?.choices) && reply.choices.length) return fromChoices(reply);
   if (reply && typeof reply === "object" && ("response" in reply || reply.tool_calls)) return fromResponse(reply);
   throw new UpstreamFailure("malformed");
@@ -153,7 +166,7 @@ export class EventReader {
       throw new UpstreamFailure("malformed");
     }
     if (chunk === null || typeof chunk !== "object") throw new UpstreamFailure("malformed");
-    if (chunk.error || chunk.errors?.length) throw new UpstreamFailure("unavailable");
+    if (isError(chunk)) throw new UpstreamFailure("unavailable");
     if (chunk.usage) this.usage = usageOf(chunk.usage) ?? this.usage;
     return Array.isArray(chunk.choices) ? this.#choice(chunk.choices[0]) : this.#response(chunk);
   }

@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgewright.config.models import SECRET_KEYS, StackConfig
 
 REFERENCE = "see docs/reference/configuration.md"
+
+# What looks like a key or a password, wherever it was put by mistake.
+_SECRET = re.compile(r"sk-[A-Za-z0-9_-]{8}|[0-9a-f]{32}|://[^/\s]*@|[?&][A-Za-z_]*(key|token)=", re.IGNORECASE)
 
 # What to write instead, by pydantic's error type; placeholders come from the error's context.
 _FIXES = {
@@ -62,8 +66,8 @@ def describe(error: Mapping[str, Any]) -> str:
         return f"{key}: missing. Fix: add it; {fix}."
     message = error["msg"].removeprefix("Value error, ")
     rule = f"{message[0].lower()}{message[1:]}"
-    if path[0] in SECRET_KEYS:
-        return f"{key}: {rule} (value hidden, it is a secret). Fix: set it again as the reference says."
+    if path[0] in SECRET_KEYS or _SECRET.search(str(error["input"])):
+        return f"{key}: {rule} (value hidden, it may be a secret). Fix: set it again as the reference says."
     return f"{key}: {_short(error['input'])} is refused: {rule}. Fix: {_fix(path, error)}."
 
 

@@ -61,7 +61,6 @@ const breaks = {
   "a lost connection": (first) => sse(...first, new Error("canary")),
   "a malformed chunk": (first) => sse(...first, "{no json"),
   "an error in the stream": (first) => sse(...first, { error: { message: "canary" } }),
-  "the whole text without an end": () => sse(...WORDS.map(delta)),
 };
 
 for (const [name, broken] of Object.entries(breaks)) {
@@ -71,6 +70,44 @@ for (const [name, broken] of Object.entries(breaks)) {
     assert.equal(text, WHOLE);
   });
 }
+
+test("a second model that has nothing to add leaves a broken text: an explicit error", async () => {
+  for (const pieces_ of [[], [" "]]) {
+    const { text, error, ending } = await outcome(continued({ one: cutAfter(WHOLE, 20), two: () => whole(pieces_) }));
+    assert.ok(WHOLE.startsWith(text.trimEnd()));
+    assert.deepEqual([error.error.code, ending], ["stream_truncated", undefined]);
+  }
+});
+
+test("a model that has said that it is done is not continued, however its connection ends", async () => {
+  for (const reason of ["stop", "length", "content_filter"]) {
+    const one = () => sse(delta("The answer."), { choices: [{ index: 0, delta: {}, finish_reason: reason }] }, new Error("canary"));
+    const made = continued({ one, two: () => whole([" And more."]) });
+    const { text, ending } = await outcome(made);
+    assert.deepEqual([text, ending.choices[0].finish_reason, made.calls.length], ["The answer.", reason, 1]);
+  }
+});
+
+const LONG = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it was the epoch of belief, it was the epoch of incredulity, it was the season of Light, it was the season of Darkness, it was the spring of hope, it was the winter of despair.";
+
+for (const [name, repeat] of Object.entries({
+  "its last 150 characters": (sent) => sent.slice(-150),
+  "all but the first word": (sent) => sent.slice(3),
+  "everything, after a preface": (sent) => `Sure: ${sent}`,
+})) {
+  test(`a second model that says again ${name} is refused`, async () => {
+    const two = (inputs) => whole(pieces(repeat(prefix(inputs)) + LONG.slice(prefix(inputs).length), 7));
+    const { text, error } = await outcome(continued({ one: cutAfter(LONG, 200), two }));
+    assert.ok(LONG.startsWith(text));
+    assert.equal(error.error.code, "stream_truncated");
+  });
+}
+
+test("a long text is continued whole", async () => {
+  const { text, error } = await outcome(continued({ one: cutAfter(LONG, 200), two: onward(LONG, 7) }));
+  assert.equal(error, undefined);
+  assert.equal(text, LONG);
+});
 
 test("a stall is a break too", async () => {
   const stalled = () => new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(delta("w0 "))}\n\n`)) }), { headers: { "content-type": "text/event-stream" } });

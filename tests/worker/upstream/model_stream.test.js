@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ask, chunks, harness, openaiChunks, textOf } from "../fixture.js";
+import { ask, chunks, harness, openaiAnswer, openaiChunks, sse, textOf } from "../fixture.js";
 
 /** A stream of these events whose end is never told by the connection. */
 function open(events, onCancel) {
@@ -56,4 +56,28 @@ test("a total that does not add up is mended", async () => {
   const answer = { choices: [{ message: { content: "x" }, finish_reason: "stop" }], usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 99 } };
   const { chat } = harness({ models: { one: () => Response.json(answer) } });
   assert.equal((await (await chat(ask("x"))).json()).usage.total_tokens, 5);
+});
+
+const finished = (reason) => ({ choices: [{ index: 0, message: { content: "so far" }, finish_reason: reason }] });
+
+test("models' own words for an end are told as OpenAI names them, and a failure is no end", async () => {
+  for (const [word, told] of [["SAFETY", "content_filter"], ["max_tokens", "length"], ["LENGTH", "length"], ["end_turn", "stop"]]) {
+    const { chat, values, settled } = harness({ models: { one: () => Response.json(finished(word)) } });
+    assert.equal((await (await chat(ask("x"))).json()).choices[0].finish_reason, told, word);
+    await settled();
+    assert.equal(values.size, told === "stop" ? 1 : 0);
+  }
+  for (const word of ["insufficient_system_resource", "abort", "error"]) {
+    const { chat } = harness({ models: { one: () => Response.json(finished(word)) } });
+    assert.equal((await chat(ask("x"))).headers.get("x-edge-target"), "ai/two", word);
+  }
+});
+
+test("an error in any server's form is an error", async () => {
+  for (const error of [{ object: "error", message: "boom", code: 500 }, { message: "overloaded" }, { error: { message: "boom" }, ...openaiAnswer("x") }]) {
+    const streamed = harness({ models: { one: () => sse(error, "[DONE]") } });
+    assert.equal((await streamed.chat(ask("x", { stream: true }))).headers.get("x-edge-target"), "ai/two");
+    const whole = harness({ models: { one: () => Response.json(error) } });
+    assert.equal((await whole.chat(ask("x"))).headers.get("x-edge-target"), "ai/two");
+  }
 });
