@@ -39,14 +39,18 @@ class Plan {
    */
   async open(context, { targets, until, chatOf = () => context.chat, goesOn = ({ rule }) => rule.next }) {
     let failure = null;
+    let left = targets.length;
     for (const { target, admission } of this.#admitted(context, targets)) {
+      // Each gets a share of the time, so that one that is silent leaves some to the next.
+      const share = Date.now() + (until - Date.now()) / Math.max(1, left);
+      left -= 1;
       try {
-        return { target, outcome: await this.#attempts({ context, chat: chatOf(target), target, admission, until }) };
+        return { target, outcome: await this.#attempts({ context, chat: chatOf(target), target, admission, until: share }) };
       } catch (thrown) {
         if (!(thrown instanceof UpstreamFailure)) throw thrown;
         failure = thrown;
       }
-      if (!goesOn(failure) || Date.now() >= until) break;
+      if (Date.now() >= until || !(goesOn(failure) || failure.kind === "deadline")) break;
     }
     throw failure;
   }
@@ -89,7 +93,12 @@ class Plan {
     const breaker = context.drill ? null : this.#breaker;
     if (!breaker) return this.#upstream(context, target, { chat, until });
     const name = nameOf(target);
-    const settled = (failure) => breaker.ended(name, admission, failure, Date.now());
+    const began = Date.now();
+    const settled = (failure) => {
+      // Who was given as long as a probe and was silent is ill, whoever set the limit.
+      const silent = failure?.kind === "deadline" && Date.now() - began >= breaker.patience;
+      breaker.ended(name, admission, silent ? new UpstreamFailure("timeout") : failure, Date.now());
+    };
     const called = admission === "probe" ? hurried(target, breaker.patience) : target;
     const outcome = await this.#upstream(context, called, { chat, until, settled });
     breaker.began(name, admission);

@@ -196,9 +196,18 @@ export class EventReader {
     return events;
   }
 
+  /** Where a part of a call belongs: some servers give every call the same index, or none. */
+  #place(given, id) {
+    const place = index(given);
+    const known = this.#ids.get(place);
+    if (known === undefined || typeof id !== "string" || id === "" || id === known) return place;
+    const other = [...this.#ids].find(([, each]) => each === id);
+    return other ? other[0] : this.#ids.size;
+  }
+
   #toolCall({ index: given, id, function: named = {} }) {
     this.#called = true;
-    const place = index(given);
+    const place = this.#place(given, id);
     const first = !this.#ids.has(place);
     if (first) this.#ids.set(place, callId(id));
     const held = named.arguments;

@@ -208,3 +208,14 @@ test("a caller's short deadline does not make a target look ill to others", asyn
   assert.equal(hurried.status, 504);
   assert.equal((await chat(ask("y"))).headers.get("x-edge-target"), "ai/one");
 });
+
+test("a target that is silent for as long as a probe is ill, whoever set the limit", { timeout: 20_000 }, async () => {
+  const { chat, calls } = harness({
+    including: ["breaker"],
+    config: { ...once, ...patient, breaker: { failures: 1, open_ms: 60_000, max_open_ms: 60_000, probe_ms: 20 } },
+    models: { one: () => new Promise(() => {}) },
+  });
+  const headers = { "x-edge-deadline-ms": "100" };
+  for (const prompt of ["a", "b"]) assert.equal((await chat(ask(prompt), { headers })).headers.get("x-edge-target"), "ai/two");
+  assert.deepEqual(calls.map(({ model }) => model), ["one", "two", "two"]);
+});

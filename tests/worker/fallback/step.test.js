@@ -118,13 +118,22 @@ test("waits are jittered below a doubling bound, follow Retry-After, and stay wi
   assert.equal(waitBefore({ ...at, attempt: 1, random: 1, left: 100 }), null);
 });
 
-test("a request's deadline ends a call that runs, and the next target is not begun", { timeout: 20_000 }, async () => {
-  const timeouts = { connect_ms: 600_000, first_token_ms: 600_000, idle_ms: 600_000 };
-  const { chat, calls } = harness({ models: { one: hang }, config: { models: { m: { targets: [target("one", { timeouts }), target("two")] } } } });
-  const response = await chat(ask("x"), { headers: { "x-edge-deadline-ms": "30" } });
+const SLOW = { connect_ms: 600_000, first_token_ms: 600_000, idle_ms: 600_000 };
+const slowly = { models: { m: { targets: [target("one", { timeouts: SLOW }), target("two", { timeouts: SLOW })] } } };
+
+test("a request's deadline is shared by its targets: a silent one leaves time for the next", { timeout: 20_000 }, async () => {
+  const { chat, calls } = harness({ models: { one: hang }, config: slowly });
+  const response = await chat(ask("x"), { headers: { "x-edge-deadline-ms": "200" } });
+  assert.equal(response.headers.get("x-edge-target"), "ai/two");
+  assert.equal(calls.length, 2);
+});
+
+test("a request's deadline ends the last call that runs", { timeout: 20_000 }, async () => {
+  const { chat, calls } = harness({ models: { one: hang, two: hang }, config: slowly });
+  const response = await chat(ask("x"), { headers: { "x-edge-deadline-ms": "40" } });
   assert.equal(response.status, 504);
   assert.equal((await response.json()).error.code, "upstream_timeout");
-  assert.equal(calls.length, 1);
+  assert.equal(calls.length, 2);
 });
 
 test("a deadline bounds the time to the first byte, not a stream that is being read", async () => {

@@ -81,3 +81,14 @@ test("an error in any server's form is an error", async () => {
     assert.equal((await whole.chat(ask("x"))).headers.get("x-edge-target"), "ai/two");
   }
 });
+
+test("calls that share an index, or have none, stay apart by their ids", async () => {
+  const call = (id, name, more) => ({ choices: [{ index: 0, delta: { tool_calls: [{ id, type: "function", function: { name, arguments: "{}" }, ...more }] } }] });
+  for (const more of [{}, { index: 0 }]) {
+    const end = { choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] };
+    const { chat } = harness({ models: { one: () => sse(call("a", "f", more), call("b", "g", more), end, "[DONE]") } });
+    const list = await chunks(await chat(ask("x", { stream: true })));
+    const calls = list.flatMap((chunk) => chunk.choices?.[0]?.delta?.tool_calls ?? []);
+    assert.deepEqual(calls.map((each) => [each.index, each.id, each.function.name]), [[0, "a", "f"], [1, "b", "g"]]);
+  }
+});
