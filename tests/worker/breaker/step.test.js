@@ -202,7 +202,7 @@ test("a caller's short deadline does not make a target look ill to others", asyn
   const { chat } = harness({
     including: ["breaker"],
     config: { ...once, breaker: { failures: 1, open_ms: 60_000, max_open_ms: 60_000, probe_ms: 100 } },
-    models: { one: slow },
+    models: { one: slow, two: slow },
   });
   const hurried = await chat(ask("x"), { headers: { "x-edge-deadline-ms": "5" } });
   assert.equal(hurried.status, 504);
