@@ -172,10 +172,11 @@ test("retries are a share of the calls once the burst is used up", async () => {
 
 test("a caller who leaves during a wait ends it", async () => {
   const left = new AbortController();
-  const fallback = { ...FALLBACK, base_delay_ms: 60_000, max_delay_ms: 60_000, deadline_ms: 100_000 };
+  const fallback = { ...FALLBACK, base_delay_ms: 10_000, max_delay_ms: 10_000, deadline_ms: 100_000 };
   const { chat, calls } = harness({ without: ["cache"], config: { fallback }, models: { one: refuses(500) } });
   const answer = chat(ask("x"), { signal: left.signal });
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
   left.abort();
   assert.equal((await answer).status, 499);
   assert.equal(calls.length, 1);
