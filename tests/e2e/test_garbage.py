@@ -1,5 +1,6 @@
 """What nobody should send, sent to the deployed Worker in workerd: refused or hung up on, and it lives on."""
 
+import errno
 import json
 import os
 import random
@@ -52,6 +53,15 @@ CONTENTS += [b"[" * 5_000, b'{"a":' * 5_000, b"\xff\xfe", b"\xef\xbb\xbf{}", b"x
 CONTENTS += [b'{"__proto__":{%s},%s}' % (HI, HI), b'{"messages":[{"role":"user","content":"\\ud800"}],"stream":true}']
 
 
+def half_close(connection):
+    """Say that nothing more comes; the other side may have hung up already."""
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
+
+
 def exchange(address, raw, *, whole):
     """What comes back until the other side ends the connection; what is not ``whole`` the caller ends."""
     with socket.create_connection(address, timeout=LONGEST) as connection:
@@ -59,7 +69,7 @@ def exchange(address, raw, *, whole):
         try:
             connection.sendall(raw)
             if not whole:
-                connection.shutdown(socket.SHUT_WR)
+                half_close(connection)
             while data := connection.recv(65_536):
                 answer += data
         except (ConnectionResetError, BrokenPipeError):
