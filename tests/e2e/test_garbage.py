@@ -136,7 +136,8 @@ def test_any_request_is_answered_without_a_failure_of_ours(proxy, address):
         status = int(head.split()[1]) if head else None
         ours = b"x-request-id" in head.lower()
         seen.add(status if ours else None)
-        assert head or not whole, (case, raw[:500])
+        # Who refuses before all of a large body has come may reset the connection, and the refusal with it.
+        assert head or not whole or len(raw) > 65_536, (case, raw[:500])
         assert status is None or status < 500 or (status == 501 and not ours), (
             f"case {case}: {raw[:900]!r} -> {answer[:500]!r}"
         )
