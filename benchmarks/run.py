@@ -20,7 +20,8 @@ from pathlib import Path
 from statistics import median
 
 from edgewright.config import StackConfig, from_values
-from edgewright.keys import key_hashes, new_client_key, sealing_keys
+from edgewright.config.secrets import secret_texts
+from edgewright.keys import new_client_key
 from edgewright.localcloud.runtime.workerd import find_workerd
 from edgewright.rendering import render
 
@@ -90,17 +91,12 @@ def write_config(folder: Path, label: str, port: int) -> None:
         modules, main = {"main.js": (HERE / PLAIN[label]).read_text()}, "main.js"
         bindings = [f'(name = "UPSTREAM", text = "http://127.0.0.1:{port}")']
     else:
-        bundle = render(config_of(port, VARIANTS[label]))
+        config = config_of(port, VARIANTS[label])
+        bundle = render(config)
         modules, main = {module.name: module.source for module in bundle.modules}, bundle.main
-        secrets = {
-            "CONTENT_HASH": bundle.content_hash,
-            "DRILL_SECRET": "d" * 64,
-            "KEY_HASHES": key_hashes({"bench": [KEY]}),
-            "SIGNING_KEYS": json.dumps({"bench": [SIGNING_KEY]}),
-            "CACHE_KEYS": sealing_keys([CACHE_KEY]),
-        }
-        bindings = [f'(name = "{name}", text = {json.dumps(text)})' for name, text in secrets.items()]
-        if "KV" in label:
+        texts = {"CONTENT_HASH": bundle.content_hash, **secret_texts(config)}
+        bindings = [f'(name = "{name}", text = {json.dumps(text)})' for name, text in texts.items()]
+        if config.kv:
             bindings.append('(name = "CACHE", kvNamespace = "kv")')
     kv = f'address = "127.0.0.1:{port}", http = (injectRequestHeaders = [(name = "x-kv", value = "1")])'
     services = [

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgewright.config import from_values
-from edgewright.keys import key_hashes, new_client_key, sealing_keys
+from edgewright.config.secrets import secret_texts
+from edgewright.keys import new_client_key
 from edgewright.localcloud.runtime import leash
 from edgewright.localcloud.runtime.workerd import find_workerd
 from edgewright.rendering import render
@@ -56,12 +57,12 @@ def configuration(port: int):
 
 def write_config(folder: Path, port: int, v8_flags: list[str]) -> Path:
     """workerd's configuration and the modules that it embeds."""
-    bundle = render(configuration(port))
+    config = configuration(port)
+    bundle = render(config)
     bundle.write(folder)
     main_first = sorted(bundle.modules, key=lambda module: module.name != bundle.main)
     modules = ",".join(f'(name = "{module.name}", esModule = embed "{module.name}")' for module in main_first)
-    texts = {"CONTENT_HASH": bundle.content_hash, "DRILL_SECRET": "d" * 64, "KEY_HASHES": key_hashes({"soak": [KEY]})}
-    texts |= {"CACHE_KEYS": sealing_keys([CACHE_KEY]), "SIGNING_KEYS": json.dumps({"soak": [SIGNING_KEY]})}
+    texts = {"CONTENT_HASH": bundle.content_hash, **secret_texts(config)}
     bindings = [f'(name = "{name}", text = {json.dumps(text)})' for name, text in texts.items()]
     bindings.append('(name = "CACHE", kvNamespace = "kv")')
     path = folder / "config.capnp"

@@ -1,3 +1,5 @@
+import { fields } from "../crypto/fields.js";
+
 /** The key of an Authorization header, null if it holds none. */
 export function bearer(header) {
   const match = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(header ?? "");
@@ -30,7 +32,7 @@ export function holder(digest, hashes) {
  * epoch; the nonce `n` is 16 to 64 characters.
  */
 export function signatureOf(header) {
-  const { key, t, n, v1, ...more } = Object.fromEntries(header.split(",").map((part) => part.trim().split("=", 2)));
+  const { key, t, n, v1, ...more } = fields(header);
   const formed =
     /^[a-z0-9-]{1,40}$/.test(key ?? "") && /^\d{1,12}$/.test(t ?? "") && /^[A-Za-z0-9_-]{16,64}$/.test(n ?? "") && /^[0-9a-f]{64}$/.test(v1 ?? "");
   return formed && Object.keys(more).length === 0 ? { key, t: Number(t), n, v1 } : null;

@@ -1,3 +1,4 @@
+import { DONE } from "../streaming/lists.js";
 import { UpstreamFailure } from "../upstream/failure.js";
 
 /** How many characters may wait for followers before the model is read no further. */
@@ -6,8 +7,6 @@ const MOST_WAITING = 65_536;
 /** How often who must look for himself does so: at first, and at most (milliseconds). */
 const SOONEST_LOOK_MS = 5;
 const LATEST_LOOK_MS = 40;
-
-const DONE = Object.freeze({ done: true, value: undefined });
 
 /**
  * One upstream call shared by every identical request in flight: a log of event lists that each follows at its own

@@ -1,4 +1,5 @@
-import { DEADLINE, deadline } from "../upstream/deadline.js";
+import { DONE, listed, resumed } from "../streaming/lists.js";
+import { deadline } from "../upstream/deadline.js";
 import { UpstreamFailure } from "../upstream/failure.js";
 import { answerEvents } from "../upstream/shapes.js";
 import { Flight } from "./flight.js";
@@ -25,7 +26,7 @@ export function cache(config, encryption) {
     deadline: config.fallback?.deadline_ms ?? 0,
   };
   return async (context, next) => {
-    deadline(context, Infinity);
+    const until = deadline(context, Infinity);
     const asked = directives(context.request.headers.get("cache-control"));
     if (!asked.write || !cacheable(context.chat, context.drill, layers.settings)) {
       context.facts.cache = "BYPASS";
@@ -43,7 +44,7 @@ export function cache(config, encryption) {
       return hit(context, kept);
     }
     // A request with a deadline of its own decides for nobody else.
-    if (context.request.headers.has(DEADLINE)) {
+    if (until !== Infinity) {
       context.facts.cache = "MISS";
       return next();
     }
@@ -64,11 +65,7 @@ const sizeOf = ({ content, reasoning, tool_calls: calls }) =>
 
 function hit(context, { at, target, answer }) {
   Object.assign(context.facts, { cache: "HIT", target, age: Math.max(0, Math.floor((Date.now() - at) / 1000)) });
-  if (!context.chat.stream) return { answer };
-  const flight = new Flight();
-  flight.publish(answerEvents(answer));
-  flight.end();
-  return { events: flight.follow() };
+  return context.chat.stream ? { events: listed(answerEvents(answer)) } : { answer };
 }
 
 /** Follows a call that another request began. */
@@ -146,33 +143,19 @@ function publish(events, collector, flight) {
 
 /** A follower's outcome: events for a stream (from its first list on), the whole answer otherwise. */
 async function follow(context, follower, left = () => {}) {
-  const leave = () => {
-    if (follower.left) return;
-    void follower.return();
-    left();
+  const leave = async () => {
+    if (!follower.left) {
+      void follower.return();
+      left();
+    }
+    return DONE;
   };
   context.request.signal?.addEventListener("abort", leave);
   const first = await follower.next();
   if (first.done) throw new UpstreamFailure("left");
-  if (context.chat.stream) return { events: resumed(first, follower, leave) };
+  if (context.chat.stream) return { events: resumed(first, { next: () => follower.next(), return: leave }) };
   const collector = new Collector();
   for (let part = first; !part.done; part = await follower.next()) collector.add(part.value);
   if (!collector.answer) throw new UpstreamFailure("left");
   return { answer: collector.answer };
-}
-
-/** The iterator with the list that was already taken from it. */
-function resumed(first, follower, leave) {
-  let waiting = first;
-  return {
-    next: async () => {
-      const ready = waiting;
-      waiting = null;
-      return ready ?? follower.next();
-    },
-    return: async () => {
-      leave();
-      return { done: true, value: undefined };
-    },
-  };
 }

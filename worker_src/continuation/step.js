@@ -1,10 +1,9 @@
+import { DONE } from "../streaming/lists.js";
 import { UpstreamFailure } from "../upstream/failure.js";
 import { Again, Mismatch, Onward } from "./joint.js";
 
 /** More switches than this within one answer are no service any more. */
 const MOST_SWITCHES = 3;
-
-const DONE = Object.freeze({ done: true, value: undefined });
 
 /**
  * Goes on with a stream that breaks off, from another target: the caller gets the whole text once, or an explicit
@@ -21,7 +20,7 @@ class Continued {
   #iterator;
   #target;
   #joint = null;
-  #said = { text: "", last: "", thought: false, acted: false };
+  #said = { text: "", last: "", acted: false };
   #switches = 0;
   /** Whether anything was said since the last switch. */
   #fresh = true;
@@ -57,7 +56,8 @@ class Continued {
     const passed = [];
     for (const event of events) {
       if (event.type === "delta") this.#text(this.#joint ? this.#joint.take(event.text) : event.text, passed);
-      else if (event.type === "reasoning") this.#thought(event, passed);
+      // The thoughts of a second model would follow the answer of the first: they are left out.
+      else if (event.type === "reasoning") passed.push(...(this.#switches ? [] : [event]));
       else if (event.type === "finish") this.#finish(event, passed);
       else if (event.type === "usage") passed.push(this.#switches ? { ...event, usage: total(this.#legs()) } : event);
       else this.#act(event, passed);
@@ -71,13 +71,6 @@ class Continued {
     this.#said.text += text;
     this.#said.last = text;
     passed.push({ type: "delta", text });
-  }
-
-  /** The thoughts of a second model would follow the answer of the first: they are left out. */
-  #thought(event, passed) {
-    if (this.#switches) return;
-    this.#said.thought = true;
-    passed.push(event);
   }
 
   #act(event, passed) {
@@ -113,7 +106,7 @@ class Continued {
   async #open(targets) {
     const chatOf = (target) => (this.#begins(target) ? this.#context.chat : this.#unfinished());
     // A target that refuses an unfinished turn says so with 400: that is no mistake of the caller's.
-    const goesOn = ({ kind }) => kind !== "left" && kind !== "deadline";
+    const goesOn = ({ kind }) => kind !== "left";
     const { outcome, target } = await this.#reopen({ targets, chatOf, goesOn });
     if (this.#left) await outcome.events.return();
     const { text, last } = this.#said;

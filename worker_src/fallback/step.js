@@ -50,14 +50,19 @@ class Plan {
         if (!(thrown instanceof UpstreamFailure)) throw thrown;
         failure = thrown;
       }
-      if (Date.now() >= until || !(goesOn(failure) || failure.kind === "deadline")) break;
+      if (!goesOn(failure) || Date.now() >= until) break;
     }
     throw failure;
   }
 
+  /** A drilled failure says nothing of a target, so that the breaker is not asked. */
+  #breakerOf(context) {
+    return context.drill ? null : this.#breaker;
+  }
+
   /** The targets that may be called; if none may, the one that is open for the shortest time still. */
   *#admitted(context, targets) {
-    const breaker = context.drill ? null : this.#breaker;
+    const breaker = this.#breakerOf(context);
     let called = false;
     for (const target of targets) {
       const admission = breaker?.admit(nameOf(target), Date.now()) ?? "closed";
@@ -90,7 +95,7 @@ class Plan {
   }
 
   async #attempt({ context, chat, target, admission, until }) {
-    const breaker = context.drill ? null : this.#breaker;
+    const breaker = this.#breakerOf(context);
     if (!breaker) return this.#upstream(context, target, { chat, until });
     const name = nameOf(target);
     const began = Date.now();

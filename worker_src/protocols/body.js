@@ -63,24 +63,31 @@ async function whole(request) {
 const unreadable = () => new EdgeError("invalid_request", "The body could not be read to its end.");
 
 async function counted(request, limit) {
+  let text;
+  try {
+    text = await textWithin(request.body, limit, MOST_DISCARDED);
+  } catch {
+    throw unreadable();
+  }
+  if (text === null) throw new EdgeError("request_too_large", `The body is larger than ${limit} bytes.`);
+  return text;
+}
+
+/**
+ * A body's text, its bytes counted as they arrive; null if they are more than `limit`. So many more are read and
+ * `discarded` before the body is cancelled.
+ */
+export async function textWithin(body, limit, discarded = 0) {
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
-  const reader = request.body.getReader();
-  for (let part = await next(reader); !part.done; part = await next(reader)) {
+  const reader = body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
     size += part.value.byteLength;
-    if (size > limit + MOST_DISCARDED) break;
+    if (size > limit + discarded) break;
     if (size <= limit) text += decoder.decode(part.value, { stream: true });
   }
   if (size <= limit) return text + decoder.decode();
   await reader.cancel().catch(() => {});
-  throw new EdgeError("request_too_large", `The body is larger than ${limit} bytes.`);
-}
-
-async function next(reader) {
-  try {
-    return await reader.read();
-  } catch {
-    throw unreadable();
-  }
+  return null;
 }

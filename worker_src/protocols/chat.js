@@ -87,8 +87,10 @@ const CHARACTERS_A_TOKEN = 4;
 export const tokensOf = (messages) => Math.ceil(JSON.stringify(messages).length / CHARACTERS_A_TOKEN);
 
 function checkLength(messages, most) {
-  if (most === null || tokensOf(messages) <= most) return;
-  const told = `The messages have about ${tokensOf(messages)} tokens; ${most} are allowed here.`;
+  if (most === null) return;
+  const tokens = tokensOf(messages);
+  if (tokens <= most) return;
+  const told = `The messages have about ${tokens} tokens; ${most} are allowed here.`;
   throw new EdgeError("context_length_exceeded", told, { param: "messages" });
 }
 

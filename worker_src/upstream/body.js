@@ -1,4 +1,4 @@
-import { MOST_DEPTH, fits } from "../protocols/body.js";
+import { MOST_DEPTH, fits, textWithin } from "../protocols/body.js";
 import { UpstreamFailure } from "./failure.js";
 
 /** A whole answer is held in memory while it is read; no model's is longer. */
@@ -10,36 +10,20 @@ const MOST_BYTES = 33_554_432;
  */
 export async function readJson(response) {
   const length = Number(response.headers.get("content-length") ?? Number.NaN);
-  const text = length <= MOST_BYTES ? await response.text() : await pieces(response.body);
-  const value = parsed(text);
+  const whole = length <= MOST_BYTES || !response.body;
+  const value = parsed(whole ? await response.text() : await textWithin(response.body, MOST_BYTES));
   // JSON.parse reads any depth, but what is written again must not overflow the stack.
   if (!fits(value, MOST_DEPTH)) throw new UpstreamFailure("malformed");
   return value;
 }
 
 function parsed(text) {
+  if (text === null) throw new UpstreamFailure("malformed");
   try {
     return JSON.parse(text);
   } catch {
     throw new UpstreamFailure("malformed");
   }
-}
-
-async function pieces(body) {
-  if (!body) return "";
-  const reader = body.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    size += part.value.byteLength;
-    if (size > MOST_BYTES) {
-      void reader.cancel().catch(() => {});
-      throw new UpstreamFailure("malformed");
-    }
-    text += decoder.decode(part.value, { stream: true });
-  }
-  return text + decoder.decode();
 }
 
 /** The JSON of a refusal, null if it has none: its codes help to classify it, nothing of it is shown. */

@@ -1,3 +1,4 @@
+import { listed } from "../streaming/lists.js";
 import { readJson } from "./body.js";
 import { UpstreamFailure } from "./failure.js";
 import { Guard } from "./guard.js";
@@ -85,18 +86,5 @@ async function read(response, chat, target, guard, record, waitUntil) {
   Object.assign(record, { began: true, usage: answer.usage });
   record.end(null);
   // Some models answer a request for a stream with plain JSON.
-  return chat.stream ? { events: list(answerEvents(answer)) } : { answer };
-}
-
-/** One list of events as an iterator. */
-function list(events) {
-  let left = [events];
-  const done = { done: true, value: undefined };
-  return {
-    next: async () => (left.length ? { done: false, value: left.pop() } : done),
-    return: async () => {
-      left = [];
-      return done;
-    },
-  };
+  return chat.stream ? { events: listed(answerEvents(answer)) } : { answer };
 }

@@ -1,6 +1,6 @@
 import { EdgeError } from "../errors.js";
 
-export const DEADLINE = "x-edge-deadline-ms";
+const HEADER = "x-edge-deadline-ms";
 
 /**
  * When a request's time is up, in milliseconds since the epoch: the stack's limit, or less if the caller asks so.
@@ -9,10 +9,10 @@ export const DEADLINE = "x-edge-deadline-ms";
  * @throws {EdgeError} invalid_request
  */
 export function deadline(context, most) {
-  const asked = context.request.headers.get(DEADLINE);
+  const asked = context.request.headers.get(HEADER);
   if (asked === null) return context.started + most;
   if (!/^[1-9]\d{0,8}$/.test(asked)) {
-    throw new EdgeError("invalid_request", `The header ${DEADLINE} must be a whole number of milliseconds.`, { param: DEADLINE });
+    throw new EdgeError("invalid_request", `The header ${HEADER} must be a whole number of milliseconds.`, { param: HEADER });
   }
   return context.started + Math.min(most, Number(asked));
 }

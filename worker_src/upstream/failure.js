@@ -19,7 +19,7 @@ export const KINDS = Object.freeze({
   bad_request: { retry: false, next: false, ill: false, code: "invalid_request" },
   malformed: { retry: true, next: true, ill: true, code: "upstream_error" },
   truncated: { retry: true, next: true, ill: true, code: "stream_truncated" },
-  deadline: { retry: false, next: false, ill: false, code: "upstream_timeout" },
+  deadline: { retry: false, next: true, ill: false, code: "upstream_timeout" },
   left: { retry: false, next: false, ill: false, code: "client_closed_request" },
 });
 

@@ -1,12 +1,11 @@
 import { tokensOf } from "../protocols/chat.js";
+import { DONE } from "../streaming/lists.js";
 import { SseReader } from "../streaming/sse_reader.js";
 import { UpstreamFailure } from "./failure.js";
 import { EventReader } from "./shapes.js";
 
 /** How long a server may keep a connection open after it has said [DONE]. */
 const DRAIN_MS = 1_000;
-
-const DONE = Object.freeze({ done: true, value: undefined });
 
 /**
  * A model's stream as lists of neutral events, one list for what each network read completes.

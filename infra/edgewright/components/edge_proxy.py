@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +14,8 @@ from edgewright.components.cache import cache_namespace
 from edgewright.components.transform import CHILDREN, Transform
 from edgewright.components.worker import worker_trio
 from edgewright.config import StackConfig
-from edgewright.config.models import Keys, each, secret_binding
+from edgewright.config.secrets import secret_texts
 from edgewright.errors import ConfigError
-from edgewright.keys import key_hashes, sealing_keys
 from edgewright.rendering import Bundle, render
 
 
@@ -94,19 +91,7 @@ class EdgeProxy(pulumi.ComponentResource):
             found.append(bindings.WorkersAi())
         if namespace is not None:
             found.append(bindings.KvNamespace("CACHE", namespace.id))
-        if config.auth.mode == "keys":
-            found.append(bindings.SecretText("KEY_HASHES", key_hashes(_revealed(config.client_keys))))
-        if "signatures" in config.features:
-            found.append(
-                bindings.SecretText("SIGNING_KEYS", json.dumps(_revealed(config.signing_keys), sort_keys=True))
-            )
-        if "encryption" in config.features:
-            keys = [key.get_secret_value() for key in config.cache_keys]
-            found.append(bindings.SecretText("CACHE_KEYS", sealing_keys(keys)))
-        for upstream, secret in config.upstream_keys.items():
-            found.append(bindings.SecretText(secret_binding(upstream), secret.get_secret_value()))
-        if config.verification.drills and config.drill_secret:
-            found.append(bindings.SecretText("DRILL_SECRET", config.drill_secret.get_secret_value()))
+        found += [bindings.SecretText(name, text) for name, text in secret_texts(config).items()]
         return found
 
     def _set_outputs(self, bundle: Bundle) -> None:
@@ -136,10 +121,6 @@ class EdgeProxy(pulumi.ComponentResource):
             "verify_model": config.verify_model,
             "drill_secret": _secret(config.drill_secret),
         }
-
-
-def _revealed(keys: Mapping[str, Keys]) -> dict[str, list[str]]:
-    return {name: [secret.get_secret_value() for secret in each(held)] for name, held in keys.items()}
 
 
 def _url(subdomain: Any) -> str | None:

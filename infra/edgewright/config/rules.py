@@ -94,17 +94,13 @@ def _names(config: StackConfig) -> Findings:
                 "Fix: rename one of them."
             )
     holders: dict[str, str] = {}
-    for key_name, key in sorted(config.client_keys.items()):
-        for secret in each(key):
-            other = holders.setdefault(secret.get_secret_value(), key_name)
-            if other != key_name:
-                yield f"client_keys.{key_name}: is the same key as client_keys.{other}. Fix: make a new one."
-    signers = {secret: f"client_keys.{name}" for secret, name in holders.items()}
-    for key_name, key in sorted(config.signing_keys.items()):
-        for secret in each(key):
-            other = signers.setdefault(secret.get_secret_value(), f"signing_keys.{key_name}")
-            if other != f"signing_keys.{key_name}":
-                yield f"signing_keys.{key_name}: is the same key as {other}. Fix: make a new one."
+    for kind, named in (("client_keys", config.client_keys), ("signing_keys", config.signing_keys)):
+        for key_name, key in sorted(named.items()):
+            where = f"{kind}.{key_name}"
+            for secret in each(key):
+                other = holders.setdefault(secret.get_secret_value(), where)
+                if other != where:
+                    yield f"{where}: is the same key as {other}. Fix: make a new one."
 
 
 def _default_model(config: StackConfig) -> Findings:

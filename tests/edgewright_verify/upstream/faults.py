@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from edgewright_verify.upstream.script import TEXT, WORDS, Reply
 
@@ -60,9 +61,21 @@ async def answer(reply: Reply) -> None:
     rest = reply.ask.rest()
     if not reply.ask.stream:
         return await reply.whole("".join(rest))
+    return await stream(reply, rest)
+
+
+async def stream(
+    reply: Reply,
+    pieces: Iterable[str],
+    finish: str | None = "stop",
+    *,
+    done: bool = True,
+    usages: Iterable[Any] = (None,),
+) -> None:
+    """A stream of these pieces, closed as `Reply.close` says."""
     await reply.open()
-    await reply.say(rest)
-    return await reply.close()
+    await reply.say(pieces)
+    await reply.close(finish, done=done, usages=usages)
 
 
 async def late_answer(reply: Reply) -> None:
@@ -85,9 +98,7 @@ async def _good(reply: Reply, _: Memory) -> None:
 async def _restarts(reply: Reply, _: Memory) -> None:
     if not reply.ask.stream:
         return await reply.whole(TEXT)
-    await reply.open()
-    await reply.say(_pieces(0, len(WORDS)))
-    return await reply.close()
+    return await stream(reply, _pieces(0, len(WORDS)))
 
 
 @model("no-prefill", "good, but refuses a prefilled assistant turn with 400")
@@ -103,9 +114,7 @@ async def _flood(reply: Reply, _: Memory) -> None:
     padded = (piece + "." * (FLOOD_BYTES - len(piece)) for piece in _pieces(0, len(WORDS)))
     if not reply.ask.stream:
         return await reply.whole("".join(padded))
-    await reply.open()
-    await reply.say(padded)
-    return await reply.close()
+    return await stream(reply, padded)
 
 
 @model("rate-limited", "429 with Retry-After (2 s) once, then good")
@@ -188,9 +197,7 @@ async def _cut_clean(reply: Reply, _: Memory) -> None:
     if not reply.ask.stream:
         await reply.half(TEXT, announced=False)
         return
-    await reply.open()
-    await reply.say(_pieces(0, CUT_AFTER))
-    await reply.close(None, done=False)
+    await stream(reply, _pieces(0, CUT_AFTER), None, done=False)
 
 
 @model("stall", "30 s of silence after 30 words, then the rest; not streaming: after half of the body")
@@ -241,18 +248,14 @@ async def _no_done_finished(reply: Reply, _: Memory) -> None:
 async def _undone(reply: Reply, finish: str | None) -> None:
     if not reply.ask.stream:
         return await answer(reply)
-    await reply.open()
-    await reply.say(reply.ask.rest())
-    return await reply.close(finish, done=False)
+    return await stream(reply, reply.ask.rest(), finish, done=False)
 
 
 @model("content-filter", "30 words, then finish_reason content_filter")
 async def _content_filter(reply: Reply, _: Memory) -> None:
     if not reply.ask.stream:
         return await reply.whole(" ".join(WORDS[:STALL_AFTER]), finish="content_filter")
-    await reply.open()
-    await reply.say(_pieces(0, STALL_AFTER))
-    return await reply.close("content_filter")
+    return await stream(reply, _pieces(0, STALL_AFTER), "content_filter")
 
 
 @model("wrong-usage", "good, but usage is told twice, the second time negative and not adding up")
@@ -260,9 +263,7 @@ async def _wrong_usage(reply: Reply, _: Memory) -> None:
     wrong = {"prompt_tokens": 3, "completion_tokens": -7, "total_tokens": 1000}
     if not reply.ask.stream:
         return await reply.whole(TEXT, usage=wrong)
-    await reply.open()
-    await reply.say(reply.ask.rest())
-    return await reply.close(usages=(None, wrong))
+    return await stream(reply, reply.ask.rest(), usages=(None, wrong))
 
 
 @model("error-in-stream", "an error event after 30 words, and the end; not streaming: 200 with an error body")
