@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from edgewright_verify.exchange import Exchange
-from edgewright_verify.failures import expect, not_applicable
+from edgewright_verify.failures import expect
 from edgewright_verify.probes.wall import ROWS, Mode, Told, Wall
 from edgewright_verify.upstream.faults import RETRY_AFTER_SECONDS
 
@@ -16,13 +16,8 @@ Verdict = Literal["pass", "safe"]
 
 
 def judge(wall: Wall, name: str, mode: Mode, told: Told, calls: list[dict[str, Any]]) -> Verdict:
-    """``pass`` for a whole answer, ``safe`` for an explicit error where one is allowed; else ``PromiseBroken``.
-
-    Not applicable where the proxy did not ask the model that fails: it has learnt to avoid it, and nothing was tried.
-    """
-    rule, first = ROWS[name].rule(mode), ROWS[name].targets[0]
-    if rule != "error" and calls and calls[0]["model"] != first:
-        not_applicable(f"the proxy did not ask {first}: it has learnt to avoid it (a breaker, a cooldown)")
+    """``pass`` for a whole answer, ``safe`` for an explicit error where one is allowed; else ``PromiseBroken``."""
+    rule = ROWS[name].rule(mode)
     seconds = told.exchange.seconds
     expect(seconds <= wall.limit, f"an end within {wall.limit:.1f} s", told.seen(), told.exchange)
     verdict = _verdict(rule, told)
@@ -36,6 +31,12 @@ def judge(wall: Wall, name: str, mode: Mode, told: Told, calls: list[dict[str, A
             _check_usage(told, calls)
     _check_patience(wall, calls, told.exchange)
     return verdict
+
+
+def avoided(name: str, mode: Mode, calls: list[dict[str, Any]]) -> bool:
+    """The proxy did not ask the model that fails: it has learnt to avoid it, so the fault was not tried."""
+    row = ROWS[name]
+    return row.rule(mode) != "error" and bool(calls) and calls[0]["model"] != row.targets[0]
 
 
 def _verdict(rule: str, told: Told) -> Verdict:

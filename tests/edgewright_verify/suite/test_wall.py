@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from edgewright_verify.failures import expect
+from edgewright_verify.failures import expect, not_applicable
 from edgewright_verify.probes.caller import RawCaller
 from edgewright_verify.probes.chat import Answer, ChatStream, fresh
-from edgewright_verify.probes.judgement import judge
+from edgewright_verify.probes.judgement import avoided, judge
 from edgewright_verify.probes.wall import IDLE_SECONDS, MODES, ROWS, Mode, Told, Wall, request
 from edgewright_verify.recorder import CELL
 from edgewright_verify.target import Target
@@ -37,6 +37,9 @@ SIP_SECONDS = 0.001
 
 CANCEL_SECONDS = 0.1
 """From a caller's leaving to the end of his model call."""
+
+AVOIDED_SECONDS = 0.1
+"""Between two tries at a model that the proxy has learnt to avoid."""
 
 LINGER_SECONDS = 0.5
 """How long a proxy is watched for a call that it begins for a caller who has left."""
@@ -189,7 +192,21 @@ def _noted(record_property: Property, row: str, mode: Mode) -> Iterator[dict[str
 def _cell(wall: Wall, row: str, mode: Mode) -> dict[str, Any]:
     verdicts, seconds = set(), 0.0
     for _ in range(FLAPS if row == "flapping" else 1):
-        told, calls = request(wall, row, mode)
+        told, calls = _tried(wall, row, mode)
         verdicts.add(judge(wall, row, mode, told, calls))
         seconds = max(seconds, told.exchange.seconds)
     return {"verdict": "safe" if "safe" in verdicts else "pass", "seconds": round(seconds, 3)}
+
+
+def _tried(wall: Wall, row: str, mode: Mode) -> tuple[Told, list[dict[str, Any]]]:
+    """An answer for which the row's model was asked. A proxy that avoids it (a breaker, a cooldown) must answer whole
+    meanwhile, and is asked again until its limit is over."""
+    until = time.monotonic() + wall.limit
+    while True:
+        told, calls = request(wall, row, mode)
+        if not avoided(row, mode, calls):
+            return told, calls
+        _expect_whole(told)
+        if time.monotonic() > until:
+            not_applicable(f"the proxy avoids {ROWS[row].targets[0]} (a breaker, a cooldown): its fault was not tried")
+        time.sleep(AVOIDED_SECONDS)
