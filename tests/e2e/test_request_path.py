@@ -206,7 +206,7 @@ def test_two_keys_of_one_name_share_what_is_theirs(deployed):
 def test_a_signed_request(deployed):
     body = json.dumps({"messages": [{"role": "user", "content": fresh()}]}).encode()
     moment, nonce, path = int(time.time()), secrets.token_hex(16), "/v1/chat/completions"
-    signed = f"{moment}.{nonce}.POST.{path}.{hashlib.sha256(body).hexdigest()}"
+    signed = f"demo.{moment}.{nonce}.POST.{path}.{hashlib.sha256(body).hexdigest()}"
     signature = hmac.new(SIGNING_KEY.encode(), signed.encode(), hashlib.sha256).hexdigest()
     headers = {"x-edge-signature": f"key=demo,t={moment},n={nonce},v1={signature}"}
     first, again = (httpx.post(deployed.url + path, content=body, headers=headers, timeout=20) for _ in range(2))

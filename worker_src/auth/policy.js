@@ -38,5 +38,5 @@ export function signatureOf(header) {
   return formed && Object.keys(more).length === 0 ? { key, t: Number(t), n, v1 } : null;
 }
 
-/** What is signed: time, nonce, method, path with query, and the body's hash. */
-export const signedText = ({ t, n }, method, url, bodyHash) => `${t}.${n}.${method}.${url.pathname}${url.search}.${bodyHash}`;
+/** What is signed: the key's name, time, nonce, method, path with query, and the body's hash. */
+export const signedText = ({ key, t, n }, method, url, bodyHash) => `${key}.${t}.${n}.${method}.${url.pathname}${url.search}.${bodyHash}`;

@@ -11,13 +11,17 @@ const HEADER = "x-edge-signature";
 /** How far a signed request's time may be from now, as in Standard Webhooks (seconds). */
 const WINDOW = 300;
 
+/** Signed requests of one key within that time, for one isolate. */
+const MOST_NONCES = 20_000;
+
 /**
  * Signed requests instead of a bearer key: nothing that is sent lets anybody send more. Keys are the secret
- * `SIGNING_KEYS`, `{name: [key, ...]}`; a nonce is accepted once by an isolate.
+ * `SIGNING_KEYS`, `{name: [key, ...]}`; a nonce is accepted once by an isolate, and what one
+ * key's name uses up is no other's.
  * @throws {EdgeError} invalid_api_key, route_not_allowed, origin_not_allowed, misconfigured, request_too_large
  */
 export function signatures(config) {
-  const nonces = new Nonces();
+  const nonces = new Map();
   let loaded = null;
   return async (context, next) => {
     const header = context.request.headers.get(HEADER);
@@ -32,7 +36,8 @@ export function signatures(config) {
     const now = Math.floor(Date.now() / 1000);
     if (Math.abs(now - given.t) > WINDOW) throw refused("The signature is more than five minutes old or early.");
     const caller = callerOf(given.key, config, context);
-    if (!nonces.take(`${given.key} ${given.n}`, now, given.t + WINDOW)) throw refused("The signature has been used before.");
+    if (!nonces.has(given.key)) nonces.set(given.key, new Nonces(MOST_NONCES));
+    if (!nonces.get(given.key).take(given.n, now, given.t + WINDOW)) throw refused("The signature has been used before.");
     context.caller = { ...caller, signed: true };
     return next();
   };

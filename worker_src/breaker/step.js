@@ -2,7 +2,9 @@
  * Keeps callers from waiting for a target that is known to fail. Each isolate learns for itself: after `failures` in a
  * row, or when a target asks for a pause, the target is open (not called) for `open_ms`; then one request at a time
  * probes it, with at most `probe_ms` to the first byte. A probe that succeeds closes it, one that fails opens it for
- * twice as long, up to `max_open_ms`. Not a step of the pipeline: the fallback plan asks it.
+ * twice as long, up to `max_open_ms`. The patience with a probe grows with its pause, and after the longest pause it has
+ * the target's own limits: a target that is slow and well comes back, a silent one costs few callers their time. Not a
+ * step of the pipeline: the fallback plan asks it.
  */
 export function breaker({ breaker: settings }) {
   return new Breaker(settings);
@@ -21,9 +23,11 @@ class Breaker {
     this.#settings = settings;
   }
 
-  /** How long a probe may wait for the first byte, milliseconds. */
-  get patience() {
-    return this.#settings.probe_ms;
+  /** How long a probe of this target may wait for the first byte, milliseconds. */
+  patience(target) {
+    const { open_ms: shortest, max_open_ms: longest, probe_ms: first } = this.#settings;
+    const { span } = this.#state(target);
+    return span >= longest ? longest : Math.max(first, (first * span) / shortest);
   }
 
   /** May this target be called now? `closed`: yes; `probe`: yes, and the outcome decides; `open`: no. */
@@ -31,7 +35,7 @@ class Breaker {
     const state = this.#state(target);
     if (state.until === 0) return "closed";
     // A probe's outcome may never be told, where its isolate lost the request: it is not waited for for ever.
-    if (now < state.until || now - state.probed < 2 * this.patience) return "open";
+    if (now < state.until || now - state.probed < 2 * this.patience(target)) return "open";
     this.#set(target, { ...state, probed: now });
     return "probe";
   }

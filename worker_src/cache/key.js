@@ -40,10 +40,11 @@ function matters(key, value, settings) {
   return !(key in DEFAULTS) || value !== DEFAULTS[key];
 }
 
-/** The canonical text of a request of one tenant. */
+/** The canonical text of a request of one tenant, to the targets that its model has now. */
 export function canonicalRequest(tenant, chat) {
   const settings = Object.fromEntries(Object.entries(chat.settings).filter(([key, value]) => matters(key, value, chat.settings)));
   const ids = new Map();
   const messages = chat.messages.map((message) => plain(message, ids));
-  return canonical({ v: 1, tenant, model: chat.model, messages, settings });
+  const targets = chat.targets.map(({ upstream, model }) => `${upstream}/${model}`);
+  return canonical({ v: 1, tenant, model: chat.model, targets, messages, settings });
 }

@@ -59,6 +59,7 @@ export class Collector {
   get answer() {
     const { content, reasoning, tool_calls: calls, finish_reason: reason } = this.#answer;
     if (reason === null) return null;
-    return { ...this.#answer, content: calls.length ? content || null : content, reasoning: reasoning || null };
+    const made = calls.filter(Boolean); // a model may leave out a place
+    return { ...this.#answer, tool_calls: made, content: made.length ? content || null : content, reasoning: reasoning || null };
   }
 }

@@ -43,6 +43,9 @@ export function cache(config, encryption) {
       memory.set(key, kept, sizeOf(kept.answer));
       return hit(context, kept);
     }
+    // A call that was in flight when KV was asked may have landed since.
+    const landed = memory.get(key);
+    if (fits(landed)) return hit(context, landed);
     // A request with a deadline of its own decides for nobody else.
     if (until !== Infinity) {
       context.facts.cache = "MISS";
@@ -150,7 +153,9 @@ async function follow(context, follower, left = () => {}) {
     }
     return DONE;
   };
-  context.request.signal?.addEventListener("abort", leave);
+  const { signal } = context.request;
+  if (signal?.aborted) await leave();
+  else signal?.addEventListener("abort", leave);
   const first = await follower.next();
   if (first.done) throw new UpstreamFailure("left");
   if (context.chat.stream) return { events: resumed(first, { next: () => follower.next(), return: leave }) };

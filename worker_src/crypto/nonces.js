@@ -1,9 +1,12 @@
-/** Most nonces that are remembered; a request beyond is refused rather than an old one forgotten. */
-const MOST = 100_000;
-
 /** What was signed once is accepted once: nonces by the time until which they would still be fresh. */
 export class Nonces {
   #seen = new Map();
+  #most;
+
+  /** @param {number} most so many are remembered; one beyond is refused rather than an old one forgotten */
+  constructor(most) {
+    this.#most = most;
+  }
 
   /**
    * True the first time a nonce is shown.
@@ -16,7 +19,7 @@ export class Nonces {
       if (end >= now) break;
       this.#seen.delete(old);
     }
-    if (this.#seen.has(nonce) || this.#seen.size >= MOST) return false;
+    if (this.#seen.has(nonce) || this.#seen.size >= this.#most) return false;
     this.#seen.set(nonce, until);
     return true;
   }

@@ -5,6 +5,9 @@ import { EdgeError } from "../errors.js";
 import { UpstreamFailure, classify } from "../upstream/failure.js";
 import { WINDOW, parse } from "./policy.js";
 
+/** Drills of one isolate within their window. */
+const MOST_NONCES = 10_000;
+
 /** What the first target does under each fault: throw a failure, or answer. */
 const FAULTS = {
   error_500: () => fail(classify(500)),
@@ -24,7 +27,7 @@ function fail(failure) {
  * @throws {EdgeError} invalid_drill
  */
 export function drills() {
-  const nonces = new Nonces();
+  const nonces = new Nonces(MOST_NONCES);
   return async (context, next) => {
     const header = context.request.headers.get("x-edge-drill");
     if (header === null) return next();

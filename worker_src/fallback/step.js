@@ -101,10 +101,10 @@ class Plan {
     const began = Date.now();
     const settled = (failure) => {
       // Who was given as long as a probe and was silent is ill, whoever set the limit.
-      const silent = failure?.kind === "deadline" && Date.now() - began >= breaker.patience;
+      const silent = failure?.kind === "deadline" && Date.now() - began >= breaker.patience(name);
       breaker.ended(name, admission, silent ? new UpstreamFailure("timeout") : failure, Date.now());
     };
-    const called = admission === "probe" ? hurried(target, breaker.patience) : target;
+    const called = admission === "probe" ? hurried(target, breaker.patience(name)) : target;
     const outcome = await this.#upstream(context, called, { chat, until, settled });
     breaker.began(name, admission);
     return outcome;

@@ -4,6 +4,9 @@ import { UpstreamFailure } from "./failure.js";
 /** A whole answer is held in memory while it is read; no model's is longer. */
 const MOST_BYTES = 33_554_432;
 
+/** How long the body of a refusal is waited for. */
+const REFUSAL_MS = 1_000;
+
 /**
  * The JSON of a response, bounded whatever its Content-Length says.
  * @throws {UpstreamFailure} malformed
@@ -26,11 +29,20 @@ function parsed(text) {
   }
 }
 
-/** The JSON of a refusal, null if it has none: its codes help to classify it, nothing of it is shown. */
+/**
+ * The JSON of a refusal, null if it has none or does not end: its codes help to classify it, nothing of it is shown, and
+ * its status says enough without.
+ */
 export async function refusal(response) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, REFUSAL_MS, null);
+  });
   try {
-    return await readJson(response);
+    return await Promise.race([readJson(response), late]);
   } catch {
     return null;
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -7,6 +7,9 @@ import { EventReader } from "./shapes.js";
 /** How long a server may keep a connection open after it has said [DONE]. */
 const DRAIN_MS = 1_000;
 
+/** How long usage or [DONE] may follow the finish. */
+const CLOSING_MS = 5_000;
+
 /**
  * A model's stream as lists of neutral events, one list for what each network read completes.
  * `next` fails with an UpstreamFailure; `return` stops the model at once, also while a `next` is waiting.
@@ -39,8 +42,14 @@ export class ModelStream {
       return ready;
     }
     if (this.#over) return DONE;
-    this.#options.guard.stage(this.#options.idle);
+    this.#options.guard.stage(this.#silence);
     return this.#advance();
+  }
+
+  /** How long the model may be silent now, milliseconds. */
+  get #silence() {
+    const { idle } = this.#options;
+    return this.#events.complete ? Math.min(idle, CLOSING_MS) : idle;
   }
 
   async return() {
@@ -62,6 +71,7 @@ export class ModelStream {
           guard.rest();
           return { done: false, value: found };
         }
+        if (this.#events.complete) guard.stage(this.#silence);
       }
     } catch (thrown) {
       if (this.#over) return DONE;
@@ -78,21 +88,28 @@ export class ModelStream {
     this.#over = true;
     guard.end();
     if (!read) waitUntil(drained(this.#reader));
-    Object.assign(record, { began: true, usage: this.#events.usage });
+    this.#account();
     record.end(null);
     return { done: false, value: [...found, ...this.#events.close()] };
   }
 
   /** Ends the call with what is known of its usage. */
   #fail(failure) {
-    const { chat, guard, record } = this.#options;
+    const { guard, record } = this.#options;
     this.#over = true;
     guard.stop(failure);
-    record.began = this.#events.pieces > 0;
-    record.usage = this.#events.usage;
-    if (record.began && !record.usage) Object.assign(record, { usage: estimate(chat, this.#events.pieces), estimated: true });
+    this.#account();
     record.end(failure);
     return failure;
+  }
+
+  /** Notes what the call used: what the model told, else an estimate of what came. */
+  #account() {
+    const { chat, record } = this.#options;
+    const { pieces, usage } = this.#events;
+    record.began = pieces > 0;
+    record.usage = usage;
+    if (pieces > 0 && !usage) Object.assign(record, { usage: estimate(chat, pieces), estimated: true });
   }
 }
 
@@ -109,7 +126,7 @@ async function drained(reader) {
   clearTimeout(timer);
 }
 
-/** Usage of a stream that broke off before it told: models send about one token a piece. */
+/** Usage of a stream that did not tell it: models send about one token a piece. */
 function estimate(chat, pieces) {
   const prompt = tokensOf(chat.messages);
   return { prompt_tokens: prompt, completion_tokens: pieces, total_tokens: prompt + pieces };

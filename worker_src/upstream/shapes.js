@@ -132,6 +132,8 @@ export function answerEvents(answer) {
 export class EventReader {
   #finish = null;
   #called = false;
+  /** Whether the model speaks OpenAI's shape, whose streams tell a finish reason. */
+  #chosen = false;
   #ids = new Map();
   ended = false;
   /** The last usage that the model told, null if none. */
@@ -168,7 +170,10 @@ export class EventReader {
     if (chunk === null || typeof chunk !== "object") throw new UpstreamFailure("malformed");
     if (isError(chunk)) throw new UpstreamFailure("unavailable");
     if (chunk.usage) this.usage = usageOf(chunk.usage) ?? this.usage;
-    return Array.isArray(chunk.choices) ? this.#choice(chunk.choices[0]) : this.#response(chunk);
+    if (!Array.isArray(chunk.choices)) return this.#response(chunk);
+    this.#chosen = true;
+    // One answer was asked for: a second choice is none of its text.
+    return this.#choice(chunk.choices.find((choice) => choice && !choice.index));
   }
 
   /** The events that close the stream: one finish, then usage if it is known. */
@@ -178,15 +183,15 @@ export class EventReader {
     return events;
   }
 
-  /** Whether the model said that it has finished, by a reason or by [DONE]. */
+  /** Whether the model said that it has finished: by a reason, or by [DONE] in the shape that knows no reasons. */
   get complete() {
-    return this.ended || this.#finish !== null;
+    return this.#finish !== null || (this.ended && !this.#chosen);
   }
 
   #choice(choice) {
     if (!choice) return [];
     if (choice.finish_reason) this.#finish = finish(choice.finish_reason);
-    const delta = choice.delta ?? {};
+    const delta = choice.delta ?? choice.message ?? {};
     const events = [];
     const reasoning = delta.reasoning_content ?? delta.reasoning;
     if (reasoning) events.push({ type: "reasoning", text: text(reasoning) });

@@ -10,7 +10,7 @@ const now = () => Math.floor(Date.now() / 1000);
 
 function signed(body, { key = "ci", secret = "new-signing-key", t = now(), n = randomUUID(), method = "POST", path = "/v1/chat/completions" } = {}) {
   const hash = createHash("sha256").update(body).digest("hex");
-  const v1 = createHmac("sha256", secret).update(`${t}.${n}.${method}.${path}.${hash}`).digest("hex");
+  const v1 = createHmac("sha256", secret).update(`${key}.${t}.${n}.${method}.${path}.${hash}`).digest("hex");
   return { "x-edge-signature": `key=${key},t=${t},n=${n},v1=${v1}` };
 }
 
@@ -23,6 +23,13 @@ test("a signed request is let in without a key, with either of two keys", async 
   assert.equal((await send(proxy, signed(BODY, { secret: "old-signing-key" }))).status, 200);
   const listed = await proxy.fetch("/v1/models", { key: null, headers: signed("", { method: "GET", path: "/v1/models" }) });
   assert.equal(listed.status, 200);
+});
+
+test("a signature is of one name, although two had the same key", async () => {
+  const proxy = made({ env: { SIGNING_KEYS: JSON.stringify({ ...KEYS, other: KEYS.ci }) } });
+  const taken = signed(BODY)["x-edge-signature"].replace("key=ci", "key=other");
+  assert.equal((await send(proxy, { "x-edge-signature": taken })).status, 401);
+  assert.equal((await send(proxy, signed(BODY, { key: "other" }))).status, 200);
 });
 
 test("what was signed once is accepted once", async () => {

@@ -58,6 +58,19 @@ test("a probe whose outcome is never told does not close the target for ever", (
   assert.equal(held.admit("t", 1_200), "probe");
 });
 
+test("the patience with a probe grows with its pause, to the longest", () => {
+  const held = make();
+  assert.equal(held.patience("t"), 100);
+  fail(held, 3, 0);
+  assert.equal(held.patience("t"), 100);
+  held.admit("t", 1_000);
+  held.ended("t", "probe", ILL, 1_000);
+  assert.equal(held.patience("t"), 200);
+  held.admit("t", 3_000);
+  held.ended("t", "probe", ILL, 3_000);
+  assert.equal(held.patience("t"), 3_000);
+});
+
 test("calls that began before it opened do not lengthen the pause", () => {
   const held = make();
   fail(held, 10, 0);

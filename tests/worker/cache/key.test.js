@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { canonicalRequest } from "../../../worker_src/cache/key.js";
 import { random } from "../fixture.js";
 
-const chat = (changes = {}) => ({ model: "m", messages: [{ role: "user", content: "hi" }], settings: {}, ...changes });
+const chat = (changes = {}) => ({ model: "m", targets: [{ upstream: "ai", model: "one" }], messages: [{ role: "user", content: "hi" }], settings: {}, ...changes });
 const same = (a, b) => canonicalRequest("t", chat(a)) === canonicalRequest("t", chat(b));
 
 test("what clients make up makes no difference", () => {
@@ -19,6 +19,7 @@ test("what the model is told makes a difference", () => {
     assert.ok(!same({ settings }, {}), JSON.stringify(settings));
   }
   assert.ok(!same({ model: "other" }, {}));
+  assert.ok(!same({ targets: [{ upstream: "ai", model: "two" }] }, {}));
   assert.ok(!same({ messages: [{ role: "user", content: "hi " }] }, {}));
   assert.ok(!same({ messages: [{ role: "system", content: "hi" }] }, {}));
 });

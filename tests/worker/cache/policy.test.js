@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { cacheable, directives, storable } from "../../../worker_src/cache/policy.js";
+import { Collector, cacheable, directives, storable } from "../../../worker_src/cache/policy.js";
 
 test("Cache-Control of a request is followed", () => {
   assert.deepEqual(directives(null), { read: true, write: true, maxAge: null });
@@ -32,4 +32,10 @@ test("tools, several choices, log probabilities and drills are not cached", () =
   for (const settings of [{ tools: [{}] }, { n: 2 }, { logprobs: true }]) assert.ok(!cacheable({ settings }, null, PLAIN));
   assert.ok(!cacheable({ settings: {} }, { fault: "cut" }, PLAIN));
   assert.ok(cacheable({ settings: { tools: [{}] } }, null, TOOLS));
+});
+
+test("a tool call whose index leaves out a place is kept without the gap", () => {
+  const collector = new Collector();
+  collector.add([{ type: "tool_call", index: 2, id: "a", name: "f", arguments: "{}" }, { type: "finish", reason: "tool_calls" }]);
+  assert.deepEqual(collector.answer.tool_calls.map(({ id }) => id), ["a"]);
 });

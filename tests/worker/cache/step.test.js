@@ -117,6 +117,21 @@ test("KV that fails or is slow is a miss, not a failure", async () => {
   assert.equal(cacheOf(await chat(ask("x"))), "MISS");
 });
 
+test("an answer that lands while KV is asked is a hit, and no second call", async () => {
+  let asked = 0;
+  let slow;
+  const get = () => ((asked += 1) === 1 ? null : new Promise((resolve) => { slow = () => resolve(null); }));
+  const { chat, calls, settled } = harness({ env: { CACHE: { get, put: async () => {} } } });
+  const first = chat(ask("x"));
+  const second = chat(ask("x"));
+  await first;
+  await settled();
+  while (!slow) await new Promise(setImmediate);
+  slow();
+  assert.equal(cacheOf(await second), "HIT");
+  assert.equal(calls.length, 1);
+});
+
 test("answers outlive the isolate in KV, with their time to live", async () => {
   const kept = [];
   const { chat, settled } = harness({ env: { CACHE: { get: async () => null, put: async (...call) => void kept.push(call) } } });

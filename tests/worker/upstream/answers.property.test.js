@@ -274,8 +274,10 @@ property(
     const finishes = told
       .flatMap((each) => each.choices?.map((choice_) => choice_.finish_reason) ?? [])
       .filter(Boolean);
-    assert.deepEqual(errors, end === "none" ? ["stream_truncated"] : []);
-    assert.deepEqual(finishes, { none: [], done: ["stop"] }[end] ?? [reason]);
+    // A server of this shape tells its reason; [DONE] alone is what some say of a stream that was cut behind them.
+    const whole = ["reason", "both"].includes(end);
+    assert.deepEqual(errors, whole ? [] : ["stream_truncated"]);
+    assert.deepEqual(finishes, whole ? [reason] : []);
     if (response.status === 200) assert.equal(textOf(told), texts.join(""));
     await settled();
   },

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ask, chunks, harness, openaiAnswer, openaiChunks, sse, textOf } from "../fixture.js";
+import { createUpstream } from "../../../worker_src/upstream/call.js";
+import { ask, chunks, harness, openaiAnswer, openaiChunks, sse, target, textOf } from "../fixture.js";
 
 /** A stream of these events whose end is never told by the connection. */
 function open(events, onCancel) {
@@ -91,4 +92,46 @@ test("calls that share an index, or have none, stay apart by their ids", async (
     const calls = list.flatMap((chunk) => chunk.choices?.[0]?.delta?.tool_calls ?? []);
     assert.deepEqual(calls.map((each) => [each.index, each.id, each.function.name]), [[0, "a", "f"], [1, "b", "g"]]);
   }
+});
+
+test("a second choice that nobody asked for is none of the text", async () => {
+  const events = openaiChunks("one two");
+  events.splice(1, 0, { choices: [{ index: 1, delta: { content: "other" } }] }, { choices: [{ index: 1, delta: {}, finish_reason: "length" }, { index: 0, delta: { content: "and " } }] });
+  const { chat } = harness({ models: { one: () => sse(...events) } });
+  const list = await chunks(await chat(ask("x", { stream: true })));
+  assert.equal(textOf(list), "one and two");
+  assert.deepEqual(list.map((chunk) => chunk.choices?.[0]?.finish_reason).filter(Boolean), ["stop"]);
+});
+
+test("a whole message in a stream is its text", async () => {
+  const { chat } = harness({ models: { one: () => sse({ choices: [{ index: 0, message: { role: "assistant", content: "all" }, finish_reason: "stop" }] }, "[DONE]") } });
+  assert.equal(textOf(await chunks(await chat(ask("x", { stream: true })))), "all");
+});
+
+test("a stream that tells no usage is estimated, and said to be", async () => {
+  const calls = [];
+  const upstream = createUpstream({ upstreams: { ai: { type: "scripted" } } }, { scripted: async () => sse(...openaiChunks("one two three").slice(0, 4), "[DONE]") });
+  const context = { facts: { calls }, chat: { stream: true, messages: [{ role: "user", content: "x" }] }, waitUntil: () => {} };
+  const { events } = await upstream(context, target("one"));
+  for (let part = await events.next(); !part.done; ) part = await events.next();
+  assert.equal(calls[0].outcome, "ok");
+  assert.ok(calls[0].estimated);
+  assert.equal(calls[0].usage.completion_tokens, 3);
+});
+
+test("a server that says nothing more after its finish is waited for a little, not as long as it may be silent", async (context) => {
+  const model = () => open(openaiChunks("fine").slice(0, 2), () => {});
+  const { chat } = harness({ without: ["cache"], models: { one: model }, config: { models: { m: { targets: [target("one", { timeouts: { connect_ms: 500, first_token_ms: 500, idle_ms: 3_600_000 } })] } } } });
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.now() });
+  const reader = (await chat(ask("x", { stream: true }))).body.getReader();
+  let text = new TextDecoder().decode((await reader.read()).value);
+  let rest = null;
+  void reader.read().then(({ value }) => { rest = new TextDecoder().decode(value); });
+  for (let second = 0; second < 60 && rest === null; second += 1) {
+    await new Promise(setImmediate);
+    context.mock.timers.tick(1_000);
+  }
+  text += rest;
+  assert.match(text, /"finish_reason":"stop"/);
+  assert.doesNotMatch(text, /error/);
 });

@@ -19,12 +19,12 @@ before(async () => {
 });
 after(() => server.close());
 
-function app() {
+function app(timeouts = TIMEOUTS) {
   const base = `http://127.0.0.1:${server.address().port}/v1`;
   return harness({
     config: {
       upstreams: { api: { type: "openai-compatible", base_url: base, secret: "UPSTREAM_API_KEY" } },
-      models: { m: { targets: [{ upstream: "api", model: "theirs", timeouts: TIMEOUTS }] } },
+      models: { m: { targets: [{ upstream: "api", model: "theirs", timeouts }] } },
       aliases: {},
     },
     env: { UPSTREAM_API_KEY: "up-secret" },
@@ -58,4 +58,15 @@ test("an error's own words stay here", async () => {
   assert.equal(response.status, 400);
   assert.equal(JSON.parse(text).error.code, "context_length_exceeded");
   assert.ok(!text.includes("canary"));
+});
+
+test("a refusal whose body does not end keeps its Retry-After", async (context) => {
+  reply = (response) => response.writeHead(429, { "content-type": "application/json", "retry-after": "7" }).write("{");
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const ticking = setInterval(() => context.mock.timers.tick(1_000), 5);
+  const response = await app({ ...TIMEOUTS, connect_ms: 3_600_000 }).chat(ask("w"));
+  clearInterval(ticking);
+  server.closeAllConnections();
+  assert.equal(response.status, 429);
+  assert.equal(response.headers.get("retry-after"), "7");
 });
