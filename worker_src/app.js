@@ -3,36 +3,47 @@ import { envelope } from "./envelope.js";
 import { compose } from "./pipeline.js";
 import { decode } from "./protocols/step.js";
 import { pages } from "./routing/pages.js";
-import { route } from "./routing/routes.js";
+import { ROUTES, route } from "./routing/routes.js";
 import { createUpstream } from "./upstream/call.js";
 import { single } from "./upstream/step.js";
 
 /**
- * The edge handler. Read this first: the list is the order in which every request is handled. A feature that the
- * stack does not enable is not imported by the entry, and its line falls away.
+ * The edge handler. Read this first: the lists are the order in which every request is handled. A feature that the
+ * stack does not enable is not imported by the entry, and its line falls away. A turn of a conversation is answered by
+ * its object: there, the second list goes on.
  *
  * @param {object} config the frozen configuration (ARCHITECTURE.md section 3)
- * @param {{features: object, protocols: object, upstreams: object}} parts what the stack enables
- * @returns {{fetch(request: Request, env: object, execution: object): Promise<Response>}}
+ * @param {{features: object, protocols: object, upstreams: object, objects: object}} parts what the stack enables
+ * @returns {{fetch(request: Request, env: object, execution: object): Promise<Response>, objects: object}} the handler
+ *   and the classes of its Durable Objects
  */
-export function createApp(config, { features, protocols, upstreams }) {
-  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, signatures, streaming } = features;
+export function createApp(config, { features, protocols, upstreams, objects = {} }) {
+  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, sessions, signatures, streaming } = features;
   const upstream = createUpstream(config, upstreams);
+  const relay = streaming?.(config);
+  const session = sessions?.(config, { protocols, relay });
+  const routes = [...ROUTES, ...(session?.routes ?? [])];
+  const answer = [
+    cache?.(config, encryption),
+    fallback ? fallback(config, upstream, { breaker, continuation }) : single(config, upstream),
+  ].filter(Boolean);
   const run = compose(
     [
       cors?.(config),
       envelope,
-      route(),
+      route(routes),
       signatures?.(config),
       auth?.(config),
-      pages(config),
-      decode(config, protocols, streaming),
+      pages(config, routes),
+      session?.pages,
+      decode(config, protocols, relay),
       drills?.(config),
-      cache?.(config, encryption),
-      fallback ? fallback(config, upstream, { breaker, continuation }) : single(config, upstream),
+      session?.turn,
+      ...answer,
     ].filter(Boolean),
   );
   return {
     fetch: (request, env, execution) => run(createContext(request, env, execution, config)),
+    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer))])),
   };
 }

@@ -1,3 +1,6 @@
+/** For headers and reports: which target answered, every call made, what cache and breaker said, milliseconds. */
+export const newFacts = () => ({ target: null, calls: [], cache: null, age: null, breaker: [], upstream_ms: null });
+
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
@@ -26,7 +29,6 @@ export function createContext(request, env, execution, config) {
     /** The neutral chat request, set by the protocol. */
     chat: null,
     drill: null,
-    /** For headers and reports: which target answered, every call made, what cache and breaker said, milliseconds. */
-    facts: { target: null, calls: [], cache: null, age: null, breaker: [], upstream_ms: null },
+    facts: newFacts(),
   };
 }

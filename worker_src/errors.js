@@ -13,6 +13,10 @@ export const CODES = Object.freeze({
   model_not_allowed: [403, "permission_error"],
   origin_not_allowed: [403, "permission_error"],
   route_not_allowed: [403, "permission_error"],
+  conversation_busy: [409, "invalid_request_error"],
+  run_stopped: [409, "invalid_request_error"],
+  replay_expired: [410, "invalid_request_error"],
+  idempotency_key_reused: [422, "invalid_request_error"],
   not_found: [404, "invalid_request_error"],
   model_not_found: [404, "invalid_request_error"],
   method_not_allowed: [405, "invalid_request_error"],
@@ -25,6 +29,8 @@ export const CODES = Object.freeze({
   upstream_error: [502, "server_error"],
   upstream_unavailable: [503, "server_error"],
   upstream_timeout: [504, "server_error"],
+  run_interrupted: [502, "server_error"],
+  conversation_unavailable: [503, "server_error"],
   stream_truncated: [502, "server_error"],
 });
 

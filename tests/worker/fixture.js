@@ -12,9 +12,12 @@ import { drills } from "../../worker_src/drills/step.js";
 import { encryption } from "../../worker_src/encryption/step.js";
 import { fallback } from "../../worker_src/fallback/step.js";
 import { openai } from "../../worker_src/protocols/openai.js";
+import { conversation } from "../../worker_src/sessions/conversation.js";
+import { sessions } from "../../worker_src/sessions/step.js";
 import { streaming } from "../../worker_src/streaming/step.js";
 import { openaiCompatible } from "../../worker_src/upstream/openai_compatible.js";
 import { workersAi } from "../../worker_src/upstream/workers_ai.js";
+import { Objects } from "./objects.js";
 
 export const KEYS = { ci: "sk-edge-ci", other: "sk-edge-other", narrow: "sk-edge-narrow" };
 export const DRILL_SECRET = "d".repeat(64);
@@ -42,12 +45,13 @@ export function configuration(changes = {}) {
     cache: { ttl_seconds: 60, memory_entries: 10, tool_calls: false },
     fallback: FALLBACK,
     breaker: { failures: 5, open_ms: 1_000, max_open_ms: 4_000, probe_ms: 200 },
+    sessions: { overlap: "queue", on_disconnect: "keep", max_context_tokens: null, retention_seconds: 3_600, replay_seconds: 600 },
     cors: { origins: ["https://app.example"], max_age_seconds: 60 },
     ...changes,
   };
 }
 
-const OPTIONAL = { breaker, continuation, encryption, signatures };
+const OPTIONAL = { breaker, continuation, encryption, sessions, signatures };
 
 /**
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes
@@ -57,8 +61,9 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
   const features = { auth, cache, cors, drills, fallback, streaming };
   for (const name of without) delete features[name];
   for (const name of including) features[name] = OPTIONAL[name];
-  const app = createApp(configuration(config), {
+  const app = createApp(configuration({ features: Object.keys(features), ...config }), {
     features,
+    objects: { Conversation: conversation },
     protocols: { openai },
     upstreams: { "workers-ai": workersAi, "openai-compatible": openaiCompatible },
   });
@@ -81,6 +86,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
     },
     ...env,
   };
+  bindings.CONVERSATION ??= new Objects((state) => new app.objects.Conversation(state, bindings));
   const fetch = async (path, { method = "GET", key = KEYS.ci, headers = {}, body, signal } = {}) => {
     const all = { ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers };
     const text = body === undefined || typeof body === "string" || body instanceof ReadableStream ? body : JSON.stringify(body);
@@ -91,6 +97,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
   return {
     calls,
     values,
+    objects: bindings.CONVERSATION,
     fetch,
     chat: (body, options = {}) => fetch("/v1/chat/completions", { method: "POST", body, ...options }),
     settled: () => Promise.all(waiting),
@@ -139,7 +146,7 @@ export const refuses = (status, internalCode, headers) => () => json({ internalC
 /** The chunks of a streamed answer; `[DONE]` and errors as they are. */
 export async function chunks(response) {
   const text = await response.text();
-  return text.split("\n\n").filter(Boolean).map((frame) => frame.slice(6)).map((data) => (data === "[DONE]" ? data : JSON.parse(data)));
+  return text.split("\n\n").filter(Boolean).map((frame) => frame.replace(/^id: \d+\n/, "").slice(6)).map((data) => (data === "[DONE]" ? data : JSON.parse(data)));
 }
 
 export const textOf = (list) => list.map((chunk) => chunk.choices?.[0]?.delta?.content ?? "").join("");

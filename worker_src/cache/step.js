@@ -1,3 +1,4 @@
+import { Collector } from "../protocols/collector.js";
 import { DONE, listed, resumed } from "../streaming/lists.js";
 import { deadline } from "../upstream/deadline.js";
 import { UpstreamFailure } from "../upstream/failure.js";
@@ -5,7 +6,7 @@ import { answerEvents } from "../upstream/shapes.js";
 import { Flight } from "./flight.js";
 import { canonicalRequest } from "./key.js";
 import { Memory } from "./memory.js";
-import { Collector, cacheable, directives, storable } from "./policy.js";
+import { cacheable, directives, storable } from "./policy.js";
 import { Store } from "./store.js";
 
 /** A longer answer is passed on, but neither shared from its beginning nor kept (characters). */

@@ -2,8 +2,8 @@ import { EdgeError } from "../errors.js";
 
 /**
  * The neutral chat request that every protocol decodes into, with OpenAI's chat completion as its base:
- * `{model, requested, targets, messages, settings, stream, include_usage}`; `settings` holds everything else that the
- * model is to be told (temperature, tools, response_format, ...), untouched.
+ * `{model, requested, targets, messages, settings, stream, include_usage, conversation}`; `settings` holds everything else
+ * that the model is to be told (temperature, tools, response_format, ...), untouched.
  *
  * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage}`. Neutral stream events:
  * `{type: "delta", text}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
@@ -43,7 +43,7 @@ const KINDS = {
  * @throws {EdgeError} invalid_request, model_not_found, model_not_allowed
  */
 export function chatRequest(body, config, caller) {
-  const { model: requested, messages, stream, stream_options: streamOptions, ...settings } = body;
+  const { model: requested, messages, stream, stream_options: streamOptions, conversation, ...settings } = body;
   checkMessages(messages, config.limits.max_messages);
   checkSettings(settings);
   if (stream !== undefined && stream !== null && typeof stream !== "boolean") wrong("stream", "must be true or false");
@@ -59,6 +59,7 @@ export function chatRequest(body, config, caller) {
     settings: capped(settings, config.limits.max_output_tokens),
     stream: stream === true,
     include_usage: streamOptions?.include_usage === true,
+    conversation: conversationOf(conversation, config),
   };
 }
 
@@ -78,6 +79,17 @@ function resolve(requested, config, caller) {
     throw new EdgeError("model_not_allowed", `This key may not use the model '${asked}'.`, { param: "model" });
   }
   return name;
+}
+
+/** The id of a conversation, given as a text or as `{id}`; null if none is. */
+function conversationOf(given, { features }) {
+  if (given === undefined || given === null) return null;
+  if (!features.includes("sessions")) {
+    throw new EdgeError("unsupported_parameter", "Conversations are off on this proxy.", { param: "conversation" });
+  }
+  const id = isText(given) ? given : given.id;
+  if (!isText(id)) wrong("conversation", "must be a string or an object with an id");
+  return id;
 }
 
 /** About how many characters a token has (OpenAI's rule of thumb for English). */

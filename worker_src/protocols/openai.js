@@ -5,8 +5,10 @@ export const openai = { decode: chatRequest, encodeAnswer, encoder };
 
 const DONE = "data: [DONE]\n\n";
 
-function identity(chat) {
-  return { id: `chatcmpl-${crypto.randomUUID().replaceAll("-", "")}`, created: Math.floor(Date.now() / 1000), model: chat.requested };
+/** Who the answer is: a new one, unless it is one that was kept (`chat.kept`). */
+function identity({ requested: model, kept }) {
+  const { id = crypto.randomUUID().replaceAll("-", ""), created = Date.now() } = kept ?? {};
+  return { id: `chatcmpl-${id}`, created: Math.floor(created / 1000), model };
 }
 
 /** A whole answer as `chat.completion`; ids are fresh, also for a cached one. */
@@ -30,7 +32,7 @@ function encoder(chat) {
   const { id, created, model } = identity(chat);
   const head = `data: {"id":${JSON.stringify(id)},"object":"chat.completion.chunk","created":${created},"model":${JSON.stringify(model)},"choices":[`;
   const tail = chat.include_usage ? `],"usage":null}\n\n` : `]}\n\n`;
-  let started = false;
+  let started = chat.kept?.started ?? false;
   const chunk = (delta, finish = null, end = tail) => {
     const first = started ? "" : `${head}{"index":0,"delta":{"role":"assistant","content":${delta.tool_calls ? "null" : '""'}},"logprobs":null,"finish_reason":null}${tail}`;
     started = true;
@@ -46,7 +48,14 @@ function encoder(chat) {
     usage: (event) => (chat.include_usage ? `${head}],"usage":${JSON.stringify(event.usage)}}\n\n` : ""),
     error: (event) => `data: ${JSON.stringify(event.error.body)}\n\n`,
   };
-  return { encode: (event) => frames[event.type](event), end: DONE };
+  return { encode: (event) => numbered(frames[event.type](event), event.seq), end: DONE };
+}
+
+/** Frames of an event that has a number, as the `id` of the last: who has that one has all. */
+function numbered(text, seq) {
+  if (seq === undefined || text === "") return text;
+  const last = text.lastIndexOf("\n\ndata: ") + 2;
+  return last > 1 ? `${text.slice(0, last)}id: ${seq}\n${text.slice(last)}` : `id: ${seq}\n${text}`;
 }
 
 function toolDelta({ index, id, name, arguments: text }) {

@@ -2,16 +2,16 @@ import { EdgeError } from "../errors.js";
 import { readJson } from "./body.js";
 
 const WHOLE = { "content-type": "application/json", "cache-control": "no-store" };
-const STREAM = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
+/** Headers of a stream of events. */
+export const STREAM = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
 
 /**
  * Decodes the request into the neutral chat, lets the rest of the pipeline answer it, and encodes the outcome.
  * Steps after this one return neutral outcomes: `{answer}` or `{events}` (an async iterator of lists of events).
  * @throws {EdgeError} what is wrong with the request
  */
-export function decode(config, protocols, streaming) {
+export function decode(config, protocols, relay) {
   const protocol = protocols.openai;
-  const relay = streaming?.(config);
   return async (context, next) => {
     const body = await readJson(context, config.limits.max_body_bytes);
     const chat = protocol.decode(body, config, context.caller);

@@ -1,15 +1,15 @@
 import { EdgeError } from "../errors.js";
-import { ENDPOINTS } from "./routes.js";
+import { endpoints } from "./routes.js";
 
 /** Answers every route but chat: models, health, capabilities. */
-export function pages(config) {
+export function pages(config, routes) {
   const names = [...Object.keys(config.models), ...Object.keys(config.aliases)];
   const handlers = {
     health: () => Response.json({ status: "ok" }),
-    capabilities: (context) => Response.json(capabilities(config, context.env)),
+    capabilities: (context) => Response.json(capabilities(config, routes, context.env)),
     models: (context) => Response.json({ object: "list", data: allowed(names, config, context).map(model) }),
     model: (context) => {
-      const name = context.route.parameter;
+      const name = context.route.parameters[0];
       if (!allowed(names, config, context).includes(name)) {
         throw new EdgeError("model_not_found", `The model '${name}' does not exist.`, { param: "model" });
       }
@@ -25,14 +25,14 @@ function allowed(names, config, { caller }) {
   return caller.models ? names.filter((name) => caller.models.includes(config.aliases[name] ?? name)) : names;
 }
 
-function capabilities(config, env) {
+function capabilities(config, routes, env) {
   return {
     name: config.worker,
     environment: config.environment,
     hash: env.CONTENT_HASH ?? null,
     features: config.features,
     protocols: config.protocols,
-    endpoints: ENDPOINTS,
+    endpoints: endpoints(routes),
     limits: { max_body_bytes: config.limits.max_body_bytes },
   };
 }

@@ -1,31 +1,41 @@
 import { EdgeError } from "../errors.js";
 
-/** Every route: path pattern -> methods -> name and the scope that a key needs. `public` ones need no key. */
-const ROUTES = [
-  { name: "chat", scope: "chat", pattern: /^\/v1\/chat\/completions$/, methods: ["POST"] },
-  { name: "models", scope: "models", pattern: /^\/v1\/models$/, methods: ["GET", "HEAD"] },
-  { name: "model", scope: "models", pattern: /^\/v1\/models\/(.+)$/, methods: ["GET", "HEAD"] },
-  { name: "health", pattern: /^\/health$/, methods: ["GET", "HEAD"], public: true },
-  { name: "capabilities", pattern: /^\/\.well-known\/edgewright$/, methods: ["GET", "HEAD"], public: true },
+/**
+ * Routes that every stack has. `methods` lead to the route's `name`, `scope` is what a key needs for it, `public` ones
+ * need no key. `endpoint` is the path as people write it.
+ */
+export const ROUTES = [
+  { name: "chat", scope: "chat", endpoint: "/v1/chat/completions", methods: ["POST"] },
+  { name: "models", scope: "models", endpoint: "/v1/models", methods: ["GET", "HEAD"] },
+  { name: "model", scope: "models", endpoint: "/v1/models/{id...}", methods: ["GET", "HEAD"] },
+  { name: "health", endpoint: "/health", methods: ["GET", "HEAD"], public: true },
+  { name: "capabilities", endpoint: "/.well-known/edgewright", methods: ["GET", "HEAD"], public: true },
 ];
 
-/** The paths of all routes, for the capabilities document. */
-export const ENDPOINTS = [
-  "POST /v1/chat/completions",
-  "GET /v1/models",
-  "GET /v1/models/{id}",
-  "GET /health",
-  "GET /.well-known/edgewright",
-];
+/** Methods and paths of routes, for the capabilities document. */
+export const endpoints = (routes) =>
+  routes.flatMap(({ endpoint, methods }) => methods.filter((method) => method !== "HEAD").map((method) => `${method} ${endpoint.replace("...", "")}`));
+
+/** `{x}` is one part of a path, `{x...}` all that is left of it. */
+const PART = /(\{\w+(?:\.\.\.)?\})/;
+
+function pattern({ endpoint }) {
+  const parts = endpoint.split(PART).map((text) => {
+    if (text.startsWith("{")) return text.includes("...") ? "(.+)" : "([^/]+)";
+    return text.replaceAll(".", "\\.");
+  });
+  return new RegExp(`^${parts.join("")}$`);
+}
 
 /**
- * Finds the route of a request and sets `context.route` to `{name, scope, public, parameter}`.
+ * Finds the route of a request and sets `context.route` to `{name, scope, public, parameters}`.
  * @throws {EdgeError} not_found, method_not_allowed (with Allow)
  */
-export function route() {
+export function route(routes) {
+  const known = routes.map((each) => ({ ...each, pattern: pattern(each) }));
   return async (context, next) => {
     const path = context.url.pathname.length > 1 ? context.url.pathname.replace(/\/+$/, "") : "/";
-    const found = ROUTES.find((candidate) => candidate.pattern.test(path));
+    const found = known.find((candidate) => candidate.pattern.test(path));
     if (!found) throw new EdgeError("not_found", `There is no ${path} here.`);
     if (!found.methods.includes(context.request.method)) {
       const allow = found.methods.join(", ");
@@ -33,14 +43,14 @@ export function route() {
       throw new EdgeError("method_not_allowed", message, { headers: { allow } });
     }
     const { name, scope = null, public: open = false } = found;
-    context.route = { name, scope, public: open, parameter: decoded(path.match(found.pattern)[1]) };
+    context.route = { name, scope, public: open, parameters: path.match(found.pattern).slice(1).map(decoded) };
     return next();
   };
 }
 
 function decoded(text) {
   try {
-    return text === undefined ? null : decodeURIComponent(text);
+    return decodeURIComponent(text);
   } catch {
     return text;
   }

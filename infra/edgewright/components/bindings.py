@@ -47,6 +47,24 @@ class KvNamespace:
 
 
 @dataclass(frozen=True)
+class DurableObjects:
+    """The objects of a class that the Worker itself exports, by the class's name in capitals."""
+
+    class_name: str
+
+    @property
+    def name(self) -> str:
+        """Name in the Worker's ``env``."""
+        return self.class_name.upper()
+
+    def args(self) -> cloudflare.WorkerVersionBindingArgs:
+        """``{type: durable_object_namespace}``."""
+        return cloudflare.WorkerVersionBindingArgs(
+            name=self.name, type="durable_object_namespace", class_name=self.class_name
+        )
+
+
+@dataclass(frozen=True)
 class PlainText:
     """A value that anybody with access to the account may read."""
 

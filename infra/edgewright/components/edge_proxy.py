@@ -91,6 +91,7 @@ class EdgeProxy(pulumi.ComponentResource):
             found.append(bindings.WorkersAi())
         if namespace is not None:
             found.append(bindings.KvNamespace("CACHE", namespace.id))
+        found += [bindings.DurableObjects(name) for name in config.objects]
         found += [bindings.SecretText(name, text) for name, text in secret_texts(config).items()]
         return found
 

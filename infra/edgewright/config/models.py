@@ -171,7 +171,7 @@ class ClientKey(Section):
     models: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="public models the key may use; absent: all"
     )
-    routes: Annotated[list[Literal["chat", "models"]], Field(min_length=1)] | None = Field(
+    routes: Annotated[list[Literal["chat", "models", "conversations"]], Field(min_length=1)] | None = Field(
         default=None, description="routes the key may use; absent: all"
     )
     origins: Annotated[list[Origin], Field(min_length=1)] | None = Field(
@@ -227,6 +227,27 @@ class Limits(Section):
     )
 
 
+class Sessions(Section):
+    """Conversations in Durable Objects: what was said is kept, and a run goes on without its caller."""
+
+    enabled: bool = False
+    overlap: Literal["queue", "reject", "latest"] = Field(
+        default="queue", description="a turn that comes while another runs: wait, be refused, or take its place"
+    )
+    on_disconnect: Literal["keep", "cancel"] = Field(
+        default="keep", description="when the caller of a run leaves: finish and keep it, or stop it"
+    )
+    max_context_tokens: Annotated[int, Field(ge=16, le=10_000_000)] | None = Field(
+        default=None, description="what a model is told at most; the oldest turns are left out. Estimated"
+    )
+    retention_seconds: Annotated[int, Field(ge=60, le=315_360_000)] = Field(
+        default=2_592_000, description="a conversation is deleted so long after its last turn"
+    )
+    replay_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = Field(
+        default=3_600, description="how long the events of a run can be read again after its end"
+    )
+
+
 class Cors(Section):
     """Browser origins that may call the proxy; none unless listed."""
 
@@ -267,6 +288,10 @@ class StackConfig(Section):
     breaker: Breaker = Breaker()
     auth: Auth = Auth()
     limits: Limits = Limits()
+    sessions: Sessions = Sessions()
+    deleted_objects: list[Literal["Conversation"]] = Field(
+        default=[], description="Durable Object classes to delete with all that they hold; their feature must be off"
+    )
     cors: Cors = Cors()
     observability: Observability = Observability()
     verification: Verification = Verification()
@@ -308,10 +333,16 @@ class StackConfig(Section):
             "drills": self.verification.drills,
             "encryption": self.kv and self.cache.encryption,
             "fallback": self.fallback.enabled,
+            "sessions": self.sessions.enabled,
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
         }
         return sorted(name for name, on in enabled.items() if on)
+
+    @property
+    def objects(self) -> list[str]:
+        """Sorted names of the Durable Object classes that this stack ships."""
+        return ["Conversation"] if self.sessions.enabled else []
 
     @property
     def kv(self) -> bool:

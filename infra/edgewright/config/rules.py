@@ -27,6 +27,7 @@ def check(config: StackConfig) -> list[str]:
         _encryption,
         _fallback,
         _drills,
+        _deleted_objects,
     )
     return [finding for rule in rules for finding in rule(config)]
 
@@ -210,3 +211,11 @@ def public_names(config: StackConfig) -> list[str]:
 
 def _one_of(names: Iterable[str]) -> str:
     return "use one of " + ", ".join(sorted(names))
+
+
+def _deleted_objects(config: StackConfig) -> Findings:
+    for name in sorted(set(config.deleted_objects) & set(config.objects)):
+        yield (
+            f"deleted_objects: {name!r} is in use. Fix: turn its feature off first, or take it from the list: "
+            "a class that is listed loses all that its objects hold."
+        )

@@ -35,11 +35,13 @@ FEATURES = {
             "drills",
             "encryption",
             "fallback",
+            "sessions",
             "streaming",
         )
     },
     "signatures": Part("signatures", "auth/signed.js", "signatures"),
 }
+OBJECTS = {"Conversation": Part("Conversation", "sessions/conversation.js", "conversation")}
 PROTOCOLS = (Part("openai", "protocols/openai.js", "openai"),)
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),
@@ -55,6 +57,7 @@ def entry_values(config: StackConfig) -> dict[str, Any]:
         "features": [FEATURES[name] for name in config.features],
         "protocols": list(PROTOCOLS),
         "upstreams": [UPSTREAMS[name] for name in used],
+        "objects": [OBJECTS[name] for name in config.objects],
     }
 
 
@@ -85,6 +88,8 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         values["fallback"] = config.fallback.model_dump(exclude={"enabled", "mid_stream"})
     if "breaker" in config.features:
         values["breaker"] = config.breaker.model_dump(exclude={"enabled"})
+    if config.sessions.enabled:
+        values["sessions"] = config.sessions.model_dump(exclude={"enabled"})
     if config.cors.origins:
         values["cors"] = config.cors.model_dump()
     return values

@@ -11,7 +11,7 @@ from edgewright.config import from_values
 from edgewright.errors import RenderError
 from edgewright.keys import new_client_key
 from edgewright.rendering import render
-from edgewright.rendering.bundle import imports, without_comments
+from edgewright.rendering.bundle import compact, imports
 from edgewright.rendering.context import FEATURES
 from edgewright.rendering.environment import js, render_template
 
@@ -33,6 +33,7 @@ EVERYTHING = {
     "cache_keys": ["ca" * 32],
     "cors": {"origins": ["https://app.example"]},
     "fallback": {"mid_stream": "continue"},
+    "sessions": {"enabled": True},
     "verification": {"drills": True},
     "upstreams": {
         "ai": {"type": "workers-ai"},
@@ -73,6 +74,7 @@ def test_the_hash_follows_the_content():
         ("continuation/", {"fallback": {"mid_stream": "continue"}}, {}),
         ("encryption/", EVERYTHING, {"cache": {"enabled": True}}),
         ("auth/signed.js", EVERYTHING, {}),
+        ("sessions/", {"sessions": {"enabled": True}}, {}),
         ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
         ("upstream/openai_compatible.js", EVERYTHING, {}),
     ],
@@ -85,7 +87,9 @@ def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
 def test_everything_together_stays_small_and_no_secret_is_in_it():
     everything = bundle(**EVERYTHING)
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
-    assert everything.size < 100_000
+    stateless = bundle(**{**EVERYTHING, "sessions": {"enabled": False}})
+    assert stateless.size < 100_000
+    assert everything.size - stateless.size < 36_000
     text = "".join(module.source for module in everything.modules)
     for secret in (KEY, SIGNING_KEY, "ca" * 32, "canary-drill-secret", "canary-upstream-key"):
         assert secret not in text
@@ -193,13 +197,14 @@ const re = /\\/\\*/;
         "",
         "const re = /\\/\\*/;",
     ]
-    assert without_comments(source).splitlines() == left
+    assert compact(source).splitlines() == [line.lstrip() for line in left]
 
 
 def test_no_module_of_the_worker_loses_code_with_its_comments():
     for path in (Path(__file__).parents[3] / "worker_src").rglob("*.js"):
         source = path.read_text()
-        kept = without_comments(source)
+        kept = compact(source)
+        assert all(line.count("`") % 2 == 0 for line in kept.split("\n")), "a text over several lines would lose indents"
         assert kept.count("\n") == source.count("\n")
         lost = [
             line

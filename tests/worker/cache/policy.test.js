@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Collector, cacheable, directives, storable } from "../../../worker_src/cache/policy.js";
+import { cacheable, directives, storable } from "../../../worker_src/cache/policy.js";
+import { Collector } from "../../../worker_src/protocols/collector.js";
 
 test("Cache-Control of a request is followed", () => {
   assert.deepEqual(directives(null), { read: true, write: true, maxAge: null });

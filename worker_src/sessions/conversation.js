@@ -1,0 +1,238 @@
+import { newFacts } from "../context.js";
+import { EdgeError, asEdgeError, errorResponse } from "../errors.js";
+import { tokensOf } from "../protocols/chat.js";
+import { Directory } from "./directory.js";
+import { news, parted, turnsOf, windowed } from "./history.js";
+import { follow } from "./log.js";
+import { askObject, plainOf } from "./remote.js";
+import { Run } from "./run.js";
+import { Store } from "./store.js";
+
+/** While a run goes on the object is woken so often, so that it is not put away in the middle of it. */
+const AWAKE_MS = 20_000;
+
+/** So many turns may wait for the one that runs. */
+const MOST_QUEUED = 32;
+
+/**
+ * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
+ * `answer(context)` is the rest of the pipeline, from the cache to the model. Requests come from the Worker only, which
+ * has authorised them; what they ask is in sessions/remote.js.
+ */
+export function conversation(config, answer) {
+  return class Conversation {
+    #store;
+    #directory;
+    #env;
+    #alarm;
+    #runs = new Map();
+    #active = null;
+
+    constructor(state, env) {
+      this.#store = new Store(state.storage);
+      this.#directory = new Directory(state.storage);
+      this.#alarm = (at) => state.storage.setAlarm(at);
+      this.#env = env;
+      if (this.#store.exists) this.#recover();
+    }
+
+    /** Runs that were going on when the object was lost have ended with it. */
+    #recover() {
+      for (const { id, facts } of this.#store.open()) {
+        const error = new EdgeError("run_interrupted", "The run was interrupted; what is there of it is true, but not whole.");
+        this.#store.end(id, { status: "interrupted", events: [{ type: "error", error: plainOf(error) }], message: null, facts, now: Date.now() });
+      }
+    }
+
+    async fetch(request) {
+      const [, kind, name, verb] = new URL(request.url).pathname.split("/");
+      try {
+        const asked = await request.json();
+        if (kind === "directory") return Response.json(this.#directory[name](asked));
+        if (kind === "turns") return await this.#turn(asked);
+        if (!this.#store.exists) throw missing();
+        return await (kind === "conversation" ? this.#whole(asked) : this.#ofRun(name, verb, asked));
+      } catch (thrown) {
+        return errorResponse(asEdgeError(thrown));
+      }
+    }
+
+    async alarm() {
+      if (!this.#store.exists) return;
+      const now = Date.now();
+      if (!this.#runs.size && this.#store.fact("touched") + config.sessions.retention_seconds * 1000 <= now) return void (await this.#delete());
+      this.#store.forgetEvents(now - config.sessions.replay_seconds * 1000);
+      await this.#schedule();
+    }
+
+    /** Sets the alarm for what is due next. */
+    #schedule() {
+      const { retention_seconds: retention, replay_seconds: replay } = config.sessions;
+      const { oldestReplay } = this.#store;
+      const due = [this.#store.fact("touched") + retention * 1000];
+      if (oldestReplay !== null) due.push(oldestReplay + replay * 1000);
+      if (this.#runs.size) due.push(Date.now() + AWAKE_MS);
+      return this.#alarm(Math.min(...due));
+    }
+
+    /** Takes a turn in and answers with its log as it grows. */
+    async #turn(turn) {
+      const known = this.#store.exists ? this.#repeated(turn) : null;
+      const run = known?.run ?? (await this.#take(turn, known?.previous ?? null));
+      return this.#follow(run, { after: 0, reader: turn.reader, hurry: false });
+    }
+
+    /** The run of a turn that was sent before with the same key; or the one that failed and is tried again. */
+    #repeated({ key, digest }) {
+      const run = this.#store.runOfKey(key);
+      if (!run) return null;
+      if (run.digest !== digest) throw new EdgeError("idempotency_key_reused", "This Idempotency-Key was used with another request.", { param: "Idempotency-Key" });
+      return ["failed", "interrupted"].includes(run.status) ? { previous: run.id } : { run: run.id };
+    }
+
+    async #take(turn, previous) {
+      const { id, key, digest, chat, overlap } = turn;
+      if (this.#active && overlap === "reject") throw busy("A turn of this conversation is going on.");
+      if (this.#runs.size > MOST_QUEUED) throw busy("Too many turns of this conversation are waiting.");
+      const now = Date.now();
+      this.#store.make(now);
+      this.#store.begin({ id, key, digest, asked: askedOf(chat), previous }, chat.messages, now);
+      const run = new Run(id, this.#store);
+      this.#runs.set(id, run);
+      await this.#schedule();
+      void this.#carryOut(run, turn);
+      return id;
+    }
+
+    /** Waits for its place, and runs. */
+    async #carryOut(run, turn) {
+      if (turn.overlap === "latest") for (const other of this.#runs.values()) if (other !== run) other.stop("A later turn has taken its place.");
+      while (this.#active) await this.#active.ended;
+      this.#active = run;
+      await this.#list(turn.listed);
+      this.#store.start(run.id);
+      await run.carryOut(() => this.#ask(run, turn));
+      this.#active = null;
+      this.#runs.delete(run.id);
+      if (!this.#store.exists) return;
+      await this.#list(turn.listed);
+      await this.#schedule();
+    }
+
+    #ask(run, { chat, caller, headers, id }) {
+      const context = {
+        env: this.#env,
+        config,
+        chat: { ...chat, targets: config.models[chat.model].targets },
+        id,
+        caller,
+        started: Date.now(),
+        signal: run.signal,
+        drill: null,
+        request: { headers: new Headers(headers), signal: run.signal },
+        waitUntil: (promise) => void promise.catch(() => {}),
+        facts: newFacts(),
+      };
+      return { context, outcome: this.#answered(run.id, context) };
+    }
+
+    async #answered(run, context) {
+      const added = this.#added(run);
+      context.chat.messages = this.#window(added);
+      return answer(context);
+    }
+
+    /** What models are told of what was said before. */
+    #told() {
+      return this.#store.messages().filter(({ told }) => told);
+    }
+
+    /** What this turn adds to what is known; kept as its messages. */
+    #added(run) {
+      const known = this.#told().map(({ message }) => message);
+      const sent = this.#store.messagesOf(run);
+      const { instructions } = parted(sent);
+      const held = this.#store.fact("instructions") ?? [];
+      const changed = instructions.length > 0 && JSON.stringify(instructions) !== JSON.stringify(held);
+      const added = [...(changed ? instructions : []), ...news(known, sent)];
+      this.#store.replaceMessages(run, added);
+      if (changed) this.#store.keep("instructions", instructions);
+      return parted(added).talk;
+    }
+
+    /** What the model is told: the instructions, as much of the talk as fits, and the new messages. */
+    #window(added) {
+      const instructions = this.#store.fact("instructions") ?? [];
+      const turns = [...turnsOf(this.#told()).values()].map((messages) => parted(messages).talk);
+      const most = config.sessions.max_context_tokens;
+      const budget = most === null ? Infinity : most - tokensOf([...instructions, ...added]);
+      return [...instructions, ...windowed(turns, budget).kept, ...added];
+    }
+
+    async #whole({ deleting }) {
+      if (deleting) {
+        await this.#delete();
+        return Response.json({});
+      }
+      return Response.json({
+        created: this.#store.fact("created"),
+        touched: this.#store.fact("touched"),
+        expires: this.#store.fact("touched") + config.sessions.retention_seconds * 1000,
+        messages: this.#store.messages(),
+        runs: this.#store.runs().map((each) => this.#shown(each)),
+      });
+    }
+
+    #shown({ asked, digest: _, key: __, replayable, ...run }) {
+      return { ...run, model: asked.model, replayable, ...this.#store.span(run.id) };
+    }
+
+    async #delete() {
+      for (const run of this.#runs.values()) run.stop("The conversation was deleted.");
+      await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
+      const listed = this.#store.fact("listed");
+      await this.#store.clear();
+      if (listed) await this.#tell(listed.directory, "forget", { id: listed.id });
+    }
+
+    /** Tells the tenant's directory; what it misses it learns at the next turn. */
+    async #list(entry) {
+      try {
+        this.#store.keep("listed", entry);
+        await this.#tell(entry.directory, "note", { id: entry.id, created: this.#store.fact("created"), touched: this.#store.fact("touched") });
+      } catch (thrown) {
+        console.warn("the directory did not hear of a conversation", thrown?.name);
+      }
+    }
+
+    #tell(directory, verb, body) {
+      return askObject(this.#env, directory, `directory/${verb}`, { body });
+    }
+
+    #ofRun(id, verb, { after, reader }) {
+      const known = this.#store.run(id);
+      if (!known) throw missing();
+      if (verb === "events") return this.#follow(id, { after, reader, hurry: true });
+      const run = this.#runs.get(id);
+      if (verb === "stop") run?.stop("The run was stopped.");
+      if (verb === "leave") this.#leave(run, reader);
+      return Response.json(this.#shown(this.#store.run(id)));
+    }
+
+    /** Who leaves ends a run that nobody else reads. */
+    #leave(run, reader) {
+      run?.readers.delete(reader);
+      if (run?.readers.size === 0) run.stop("Its caller has left.");
+    }
+
+    #follow(id, how) {
+      return follow({ store: this.#store, id, run: this.#runs.get(id), ...how });
+    }
+  };
+}
+
+const missing = () => new EdgeError("not_found", "There is no such conversation or run.");
+const busy = (message) => new EdgeError("conversation_busy", message, { headers: { "retry-after": "1" } });
+
+/** What a replay must know of a request to give the same bytes again. */
+const askedOf = ({ model, requested, include_usage: usage, stream }) => ({ model, requested, include_usage: usage, stream });

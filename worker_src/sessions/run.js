@@ -1,0 +1,134 @@
+import { EdgeError, asEdgeError } from "../errors.js";
+import { Collector } from "../protocols/collector.js";
+import { listed } from "../streaming/lists.js";
+import { UpstreamFailure } from "../upstream/failure.js";
+import { answerEvents } from "../upstream/shapes.js";
+import { plainOf } from "./remote.js";
+
+/** A longer answer is no model's; it would only fill the object (characters). */
+const MOST_IN_RUN = 16_777_216;
+
+/**
+ * One turn while it goes on: asks the model, writes what it says into the log, and only then tells those who read. It
+ * belongs to the object and not to a caller: it goes on when a caller leaves, and ends when it is stopped.
+ */
+export class Run {
+  #store;
+  #controller = new AbortController();
+  #waiting = new Set();
+  #reason = null;
+  #collector = new Collector();
+  /** Who reads it live. */
+  readers = new Set();
+  over = false;
+
+  constructor(id, store) {
+    this.id = id;
+    this.#store = store;
+    /** Settles when the run is over. */
+    this.ended = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+  }
+
+  get signal() {
+    return this.#controller.signal;
+  }
+
+  get stopped() {
+    return this.#reason !== null;
+  }
+
+  /** Ends the run for all who read it, and the call of the model with it. */
+  stop(reason) {
+    if (this.over || this.stopped) return;
+    this.#reason = reason;
+    this.#controller.abort();
+  }
+
+  /** Settles when there is more in the log, or the run is over. */
+  changed() {
+    return new Promise((resolve) => this.#waiting.add(resolve));
+  }
+
+  /**
+   * Carries the run out.
+   * @param {() => Promise<{context: object, outcome: Promise<object>}>} ask asks the model
+   * @returns {Promise<void>} when it is over; never fails
+   */
+  async carryOut(ask) {
+    let context = null;
+    try {
+      if (this.stopped) throw new EdgeError("run_stopped", this.#reason);
+      const asked = ask();
+      context = asked.context;
+      const { events, answer } = await asked.outcome;
+      this.#end("completed", await this.#relay(events ?? listed(answerEvents(answer)), context.facts), context.facts);
+    } catch (thrown) {
+      const error = this.stopped ? new EdgeError("run_stopped", this.#reason) : asEdgeError(thrown);
+      this.#end(this.#status(context), [{ type: "error", error: plainOf(error) }], context?.facts ?? null);
+    }
+  }
+
+  /**
+   * Writes events down as they come. Those of the finish are returned instead: they are told together with the run's own
+   * end, so that nobody holds a whole answer that the object has not kept.
+   */
+  async #relay(iterator, facts) {
+    const closing = [];
+    for (let part = await iterator.next(); !part.done; part = await iterator.next()) {
+      if (this.#collector.size === 0) this.#store.know(this.id, factsOf(facts));
+      this.#collector.add(part.value);
+      if (this.#collector.size > MOST_IN_RUN) {
+        await iterator.return();
+        throw new EdgeError("upstream_error", "The model's answer does not end.");
+      }
+      if (this.#collector.answer) closing.push(...part.value);
+      else this.#store.append(this.id, part.value);
+      this.#wake();
+    }
+    if (!this.#collector.answer) throw new UpstreamFailure("truncated");
+    return closing;
+  }
+
+  /** How a run that did not come to its end is told: one that was stopped before it began has said nothing to anybody. */
+  #status(context) {
+    if (!this.stopped) return "failed";
+    return context ? "stopped" : "dropped";
+  }
+
+  #end(status, events, facts) {
+    const now = Date.now();
+    const message = messageOf(this.#collector);
+    try {
+      this.#store.end(this.id, { status, events, message, facts: facts && factsOf(facts), now });
+    } catch (thrown) {
+      console.error("a run could not be kept", thrown?.name);
+    }
+    this.over = true;
+    this.#wake();
+    this.settle();
+  }
+
+  #wake() {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}
+
+/** The facts of a context that headers and reports need. */
+const factsOf = ({ target, calls, cache, age, breaker, upstream_ms: ms }) => ({
+  target,
+  cache,
+  age,
+  breaker,
+  upstream_ms: ms,
+  calls: calls.map(({ target: name, outcome, began, usage, estimated, ms: took }) => ({ target: name, outcome, began, usage, estimated, ms: took })),
+});
+
+/** The assistant's message of what has come so far, null if that is nothing. */
+function messageOf(collector) {
+  const { content, tool_calls: calls, refusal } = collector.soFar;
+  if (!content && !calls.length && !refusal) return null;
+  return { role: "assistant", content, ...(calls.length ? { tool_calls: calls } : {}), ...(refusal ? { refusal } : {}) };
+}

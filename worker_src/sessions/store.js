@@ -1,0 +1,211 @@
+/** How many characters of events one row may have; a row of SQLite in an object has at most 2 MB. */
+const MOST_IN_ROW = 262_144;
+
+const SCHEMA = [
+  "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+  "CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, status TEXT NOT NULL, created INTEGER NOT NULL, ended INTEGER, " +
+    "key TEXT UNIQUE, digest TEXT, asked TEXT NOT NULL, facts TEXT, previous TEXT, replayable INTEGER NOT NULL DEFAULT 1)",
+  "CREATE TABLE IF NOT EXISTS messages (position INTEGER PRIMARY KEY, run TEXT NOT NULL, message TEXT NOT NULL)",
+  "CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, run TEXT NOT NULL, count INTEGER NOT NULL, events TEXT NOT NULL)",
+  "CREATE INDEX IF NOT EXISTS events_of_run ON events (run, seq)",
+];
+
+/** Runs that are not over. */
+const OPEN = "('queued', 'running')";
+
+/** Runs whose turns are part of the conversation: those that failed are shown, but no model is told of them. */
+const TOLD = "('completed', 'stopped')";
+
+/**
+ * One conversation in the SQLite of its object: runs (one a turn), their messages, and the log of their events. The
+ * sequence number of an event counts through the conversation; a row of the log holds a list of events and the number
+ * of its last. The only file of the concern that knows SQL. Nothing is written before the first turn.
+ */
+export class Store {
+  #storage;
+  #sql;
+  #made;
+  #last = null;
+
+  /** @param {DurableObjectStorage} storage */
+  constructor(storage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+    this.#made = this.#rows("SELECT 1 FROM sqlite_master WHERE name = 'events'").length > 0;
+  }
+
+  /** Whether there is a conversation. */
+  get exists() {
+    return this.#made;
+  }
+
+  make(now) {
+    if (this.#made) return;
+    for (const statement of SCHEMA) this.#sql.exec(statement);
+    this.#set("created", now);
+    this.#made = true;
+  }
+
+  #rows(statement, ...values) {
+    return this.#sql.exec(statement, ...values).toArray();
+  }
+
+  #set(name, value) {
+    this.#sql.exec("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, JSON.stringify(value));
+  }
+
+  /** A fact of the conversation (`created`, `touched`, `summary`), null if it has none. */
+  fact(name) {
+    const [row] = this.#rows("SELECT value FROM facts WHERE name = ?", name);
+    return row ? JSON.parse(row.value) : null;
+  }
+
+  keep(name, value) {
+    this.#set(name, value);
+  }
+
+  /** Everything or nothing of what `work` writes. */
+  together(work) {
+    return this.#storage.transactionSync(work);
+  }
+
+  /** A turn is taken in: its run and the messages it brings. `key` makes it repeatable, `digest` is of what was asked. */
+  begin({ id, key, digest, asked, previous }, messages, now) {
+    this.together(() => {
+      if (previous) this.#sql.exec("UPDATE runs SET key = NULL WHERE id = ?", previous);
+      this.#sql.exec(
+        "INSERT INTO runs (id, status, created, key, digest, asked, previous) VALUES (?, 'queued', ?, ?, ?, ?, ?)",
+        id, now, key, digest, JSON.stringify(asked), previous,
+      );
+      this.#add(id, messages);
+      this.#set("touched", now);
+    });
+  }
+
+  #add(run, messages) {
+    for (const message of messages) this.#sql.exec("INSERT INTO messages (run, message) VALUES (?, ?)", run, JSON.stringify(message));
+  }
+
+  /** Messages that turn out to be known already are no news of the run. */
+  replaceMessages(run, messages) {
+    this.together(() => {
+      this.#sql.exec("DELETE FROM messages WHERE run = ?", run);
+      this.#add(run, messages);
+    });
+  }
+
+  start(run) {
+    this.#sql.exec("UPDATE runs SET status = 'running' WHERE id = ?", run);
+  }
+
+  /** What a run's first event made known: target, cache, calls. */
+  know(run, facts) {
+    this.#sql.exec("UPDATE runs SET facts = ? WHERE id = ?", JSON.stringify(facts), run);
+  }
+
+  /** Appends a list of events, in rows of a bounded size. */
+  append(run, events) {
+    this.#last ??= this.#rows("SELECT MAX(seq) AS last FROM events")[0].last ?? this.fact("last") ?? 0;
+    for (const texts of bounded(events.map((event) => JSON.stringify(event)))) {
+      this.#last += texts.length;
+      this.#sql.exec("INSERT INTO events VALUES (?, ?, ?, ?)", this.#last, run, texts.length, `[${texts.join(",")}]`);
+    }
+  }
+
+  /** The run is over: its last events, the answer it adds and its status are there together or not at all. */
+  end(run, { status, events, message, facts, now }) {
+    this.together(() => {
+      this.append(run, events);
+      if (message) this.#add(run, [message]);
+      this.#sql.exec("UPDATE runs SET status = ?, ended = ?, facts = ? WHERE id = ?", status, now, JSON.stringify(facts), run);
+      this.#set("touched", now);
+      this.#set("last", this.#last);
+    });
+  }
+
+  run(id) {
+    return this.#one("SELECT * FROM runs WHERE id = ?", id);
+  }
+
+  runOfKey(key) {
+    return key === null ? null : this.#one("SELECT * FROM runs WHERE key = ?", key);
+  }
+
+  runs() {
+    return this.#rows("SELECT * FROM runs ORDER BY rowid").map(run);
+  }
+
+  /** Runs that should be going on. */
+  open() {
+    return this.#rows(`SELECT * FROM runs WHERE status IN ${OPEN} ORDER BY rowid`).map(run);
+  }
+
+  #one(statement, value) {
+    const [row] = this.#rows(statement, value);
+    return row ? run(row) : null;
+  }
+
+  /** Messages as `{run, status, told, message}` in their order; `told`: whether models are told of it. */
+  messages() {
+    const rows = this.#rows(`SELECT run, status, status IN ${TOLD} AS told, message FROM messages JOIN runs ON runs.id = run ORDER BY position`);
+    return rows.map(({ message, ...row }) => ({ ...row, message: JSON.parse(message) }));
+  }
+
+  messagesOf(run) {
+    return this.#rows("SELECT message FROM messages WHERE run = ? ORDER BY position", run).map(({ message }) => JSON.parse(message));
+  }
+
+  /** Rows of a run's log behind a sequence number: `{seq, count, events}`, events as JSON text. */
+  after(run, seq, most) {
+    return this.#rows("SELECT seq, count, events FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?", run, seq, most);
+  }
+
+  /** First and last sequence number of a run, `{first: null}` if it has no events. */
+  span(run) {
+    return this.#rows("SELECT MIN(seq - count + 1) AS first, MAX(seq) AS last FROM events WHERE run = ?", run)[0];
+  }
+
+  /** Forgets the events of runs that ended before. */
+  forgetEvents(before) {
+    this.together(() => {
+      const old = "SELECT id FROM runs WHERE replayable AND ended IS NOT NULL AND ended <= ?";
+      this.#sql.exec(`DELETE FROM events WHERE run IN (${old})`, before);
+      this.#sql.exec("UPDATE runs SET replayable = 0 WHERE ended IS NOT NULL AND ended <= ?", before);
+    });
+  }
+
+  /** When the first run ended whose events are still there, null if none. */
+  get oldestReplay() {
+    return this.#rows("SELECT MIN(ended) AS ended FROM runs WHERE replayable AND ended IS NOT NULL")[0].ended;
+  }
+
+  /** Deletes everything. */
+  async clear() {
+    this.#made = false;
+    this.#last = null;
+    await this.#storage.deleteAlarm();
+    await this.#storage.deleteAll();
+  }
+}
+
+const run = ({ asked, facts, replayable, ...row }) => ({
+  ...row,
+  asked: JSON.parse(asked),
+  facts: facts ? JSON.parse(facts) : null,
+  replayable: replayable === 1,
+});
+
+/** Texts in groups that fit into a row each. */
+function bounded(texts) {
+  const groups = [];
+  let size = Infinity;
+  for (const text of texts) {
+    size += text.length;
+    if (size > MOST_IN_ROW) {
+      groups.push([]);
+      size = text.length;
+    }
+    groups.at(-1).push(text);
+  }
+  return groups;
+}
