@@ -84,9 +84,11 @@ def _exports(config: StackConfig) -> dict[str, cloudflare.WorkerVersionExportsAr
 
     Declared and not migrated: sent with every version it changes nothing (cloudflare-api facts 5).
     """
-    states = {**dict.fromkeys(config.objects, "created"), **dict.fromkeys(config.deleted_objects, "deleted")}
-    kind = {"type": "durable-object", "storage": "sqlite"}
-    made = {name: cloudflare.WorkerVersionExportsArgs(**kind, state=state) for name, state in sorted(states.items())}
+    states = [(name, "created") for name in config.objects] + [(name, "deleted") for name in config.deleted_objects]
+    made = {
+        name: cloudflare.WorkerVersionExportsArgs(type="durable-object", storage="sqlite", state=state)
+        for name, state in sorted(states)
+    }
     return made or None
 
 

@@ -161,7 +161,9 @@ class Breaker(Section):
     failures: Annotated[int, Field(ge=1, le=100)] = Field(default=5, description="failures in a row that open it")
     open_ms: Milliseconds = Field(default=10_000, description="first pause; doubles with each probe that fails")
     max_open_ms: Milliseconds = Field(default=120_000, description="longest pause, also where a target asks for more")
-    probe_ms: Milliseconds = Field(default=2_000, description="longest wait of the first probe for a byte; grows with the pause")
+    probe_ms: Milliseconds = Field(
+        default=2_000, description="longest wait of the first probe for a byte; grows with the pause"
+    )
 
 
 class ClientKey(Section):

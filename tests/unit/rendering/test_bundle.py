@@ -204,7 +204,7 @@ def test_no_module_of_the_worker_loses_code_with_its_comments():
     for path in (Path(__file__).parents[3] / "worker_src").rglob("*.js"):
         source = path.read_text()
         kept = compact(source)
-        assert all(line.count("`") % 2 == 0 for line in kept.split("\n")), "a text over several lines would lose indents"
+        assert all(line.count("`") % 2 == 0 for line in kept.split("\n")), "a text over several lines loses indents"
         assert kept.count("\n") == source.count("\n")
         lost = [
             line
