@@ -1,10 +1,6 @@
 """Conversations on the deployed Worker: objects in workerd, SQLite on disk, real clients, and a process that is killed."""
 
-import json
-import os
-import re
 import secrets
-import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -64,11 +60,6 @@ class Stage:
         body = {"messages": [{"role": "user", "content": text}], "conversation": conversation, **more}
         return self.http.post("/chat/completions", json=body, headers=dict(headers))
 
-    def told(self, text):
-        """The messages of the model calls whose conversation holds this text."""
-        calls = httpx.get(f"{self.upstream.url}/wall/calls", params={"containing": text}).json()
-        return [call["conversation"] for call in calls]
-
 
 @pytest.fixture(scope="module")
 def upstream():
@@ -103,3 +94,91 @@ def test_the_official_client_talks_over_two_turns(stage):
             assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices) == TEXT
     held = stage.http.get(f"/conversations/{talk}").json()
     assert [message["content"] for message in held["messages"]] == [f"first {talk}", TEXT, f"second {talk}", TEXT]
+
+
+def events(text):
+    """The frames of a stream by their ids; what has none (the role, [DONE]) is left out."""
+    frames = [frame.split("\n", 1) for frame in text.split("\n\n") if frame.startswith("id: ")]
+    return {int(name.removeprefix("id: ")): frame for name, frame in frames}
+
+
+def test_a_stream_is_read_again_from_any_of_its_events(stage):
+    talk = fresh()
+    response = stage.say(f"stream {talk}", talk, stream=True)
+    whole, run = response.text, response.headers["x-edge-run"]
+    numbered = events(whole)
+    assert list(numbered) == list(range(1, len(numbered) + 1))
+    for after in (0, 1, len(numbered) // 2, len(numbered)):
+        again = stage.http.get(f"/conversations/{talk}/runs/{run}/events", params={"starting_after": after}).text
+        assert whole.endswith(again)
+        assert list(events(again)) == list(range(after + 1, len(numbered) + 1))
+
+
+def left_in_the_middle(stage, talk, **headers):
+    """A turn whose caller leaves after some words: its run, and what he has seen."""
+    body = {"model": "slow", "stream": True, "messages": [{"role": "user", "content": f"hello {talk}"}]}
+    headers = {"x-conversation-id": talk, **headers}
+    with stage.http.stream("POST", "/chat/completions", json=body, headers=headers) as response:
+        seen = ""
+        for text in response.iter_text():
+            seen += text
+            if 'w3"' in seen:
+                return response.headers["x-edge-run"], seen
+    raise AssertionError(f"ended too soon: {seen}")
+
+
+def ended_run(stage, talk, run):
+    """The run, once it is over; its events are followed to their end."""
+    stage.http.get(f"/conversations/{talk}/runs/{run}/events").raise_for_status()
+    return stage.http.get(f"/conversations/{talk}/runs/{run}").json()
+
+
+def test_a_run_goes_on_without_its_caller_and_many_read_it(stage):
+    talk = fresh()
+    run, seen = left_in_the_middle(stage, talk)
+    path = f"/conversations/{talk}/runs/{run}/events"
+    with ThreadPoolExecutor(8) as pool:
+        texts = set(pool.map(lambda _: stage.http.get(path).text, range(8)))
+    (text,) = texts
+    assert text.startswith(seen[: seen.rindex("\n\n")])
+    assert ended_run(stage, talk, run)["status"] == "completed"
+    assert stage.http.get(f"/conversations/{talk}").json()["messages"][-1]["content"] == TEXT
+
+
+def test_a_run_ends_with_its_caller_where_that_is_asked_for(stage):
+    talk = fresh()
+    run, _ = left_in_the_middle(stage, talk, **{"x-edge-on-disconnect": "cancel"})
+    ended = ended_run(stage, talk, run)
+    assert ended["status"] == "stopped"
+    assert ended["calls"][0]["outcome"] == "left"
+
+
+def test_stop_ends_a_run_for_all_and_its_call(stage):
+    talk = fresh()
+    run, _ = left_in_the_middle(stage, talk)
+    path = f"/conversations/{talk}/runs/{run}"
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: stage.http.get(f"{path}/events").text)
+        stage.http.post(f"{path}/stop").raise_for_status()
+        assert "run_stopped" in reading.result()
+    (call,) = httpx.get(f"{stage.upstream.url}/wall/calls", params={"containing": talk}).json()
+    assert call["outcome"] == "cancelled"
+
+
+def test_turns_at_once_are_answered_in_turn(stage):
+    talk = fresh()
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda number: stage.say(f"turn {number} {talk}", talk), range(6)))
+    assert [answer.status_code for answer in answers] == [200] * 6
+    roles = [message["role"] for message in stage.http.get(f"/conversations/{talk}").json()["messages"]]
+    assert roles == ["user", "assistant"] * 6
+
+
+def test_a_turn_sent_again_with_its_key_is_answered_once(stage):
+    talk = fresh()
+    headers = {"idempotency-key": talk}
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: stage.say(f"once {talk}", talk, stream=True, headers=headers), range(10)))
+    assert len({answer.text for answer in answers}) == 1
+    assert len(stage.http.get(f"/conversations/{talk}").json()["messages"]) == 2
+    assert len(httpx.get(f"{stage.upstream.url}/wall/calls", params={"containing": talk}).json()) == 1

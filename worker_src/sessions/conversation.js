@@ -130,7 +130,7 @@ export function conversation(config, answer) {
         signal: run.signal,
         drill: null,
         request: { headers: new Headers(headers), signal: run.signal },
-        waitUntil: (promise) => void promise.catch(() => {}),
+        waitUntil: (promise) => run.besides(promise),
         facts: newFacts(),
       };
       return { context, outcome: this.#answered(run.id, context) };

@@ -5,6 +5,9 @@ import { UpstreamFailure } from "../upstream/failure.js";
 import { answerEvents } from "../upstream/shapes.js";
 import { plainOf } from "./remote.js";
 
+/** How long a stopped run waits for its call to end. */
+const CLEARED_MS = 1_000;
+
 /** A longer answer is no model's; it would only fill the object (characters). */
 const MOST_IN_RUN = 16_777_216;
 
@@ -18,6 +21,7 @@ export class Run {
   #waiting = new Set();
   #reason = null;
   #collector = new Collector();
+  #besides = [];
   /** Who reads it live. */
   readers = new Set();
   over = false;
@@ -37,6 +41,11 @@ export class Run {
 
   get stopped() {
     return this.#reason !== null;
+  }
+
+  /** Work of the pipeline that goes on beside the answer. */
+  besides(promise) {
+    this.#besides.push(promise.catch(() => {}));
   }
 
   /** Ends the run for all who read it, and the call of the model with it. */
@@ -65,6 +74,7 @@ export class Run {
       const { events, answer } = await asked.outcome;
       this.#end("completed", await this.#relay(events ?? listed(answerEvents(answer)), context.facts), context.facts);
     } catch (thrown) {
+      if (this.stopped) await this.#cleared();
       const error = this.stopped ? new EdgeError("run_stopped", this.#reason) : asEdgeError(thrown);
       this.#end(this.#status(context), [{ type: "error", error: plainOf(error) }], context?.facts ?? null);
     }
@@ -89,6 +99,16 @@ export class Run {
     }
     if (!this.#collector.answer) throw new UpstreamFailure("truncated");
     return closing;
+  }
+
+  /** Waits for a call that is shared to end too, so that its outcome is known; not for long. */
+  async #cleared() {
+    let timer;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, CLEARED_MS);
+    });
+    await Promise.race([Promise.all(this.#besides), late]);
+    clearTimeout(timer);
   }
 
   /** How a run that did not come to its end is told: one that was stopped before it began has said nothing to anybody. */
