@@ -1,4 +1,4 @@
-"""Conversations on the deployed Worker: objects in workerd, SQLite on disk, real clients, and a process that is killed."""
+"""Conversations on the deployed Worker: objects in workerd, SQLite on disk, and real clients."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
