@@ -84,11 +84,9 @@ def _exports(config: StackConfig) -> dict[str, cloudflare.WorkerVersionExportsAr
 
     Declared and not migrated: sent with every version it changes nothing (cloudflare-api facts 5).
     """
-    states = [(name, "created") for name in config.objects] + [(name, "deleted") for name in config.deleted_objects]
-    made = {
-        name: cloudflare.WorkerVersionExportsArgs(type="durable-object", storage="sqlite", state=state)
-        for name, state in sorted(states)
-    }
+    kind = cloudflare.WorkerVersionExportsArgs
+    made = {name: kind(type="durable-object", storage="sqlite") for name in config.objects}
+    made |= {name: kind(type="durable-object", state="deleted") for name in config.deleted_objects}
     return made or None
 
 
