@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 CASES ?= 100000
+CUTS ?= 10000
 MINUTES ?= 2
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -54,6 +55,9 @@ release: $(READY) ## the wheel, installed in an empty folder
 fuzz: $(READY) ## every property with CASES=100000 cases; the tests try a few hundred
 	FUZZ_RUNS=$(CASES) $(NODE) --test --test-reporter=spec $$(find tests/worker -name '*.property.test.js' -not -path '*/node_modules/*' | sort)
 	FUZZ_RUNS=$(CASES) $(PYTEST) tests/unit/properties -v --durations=0 --hypothesis-show-statistics
+
+cuts: $(READY) ## CUTS=10000 random cuts of streams that are read again
+	CUTS=$(CUTS) $(PYTEST) tests/e2e/test_cuts.py -v
 
 soak: $(READY) ## MINUTES=2 of mixed load on workerd, with a model that misbehaves
 	@$(BIN)/python tests/soak/run.py --minutes $(MINUTES)

@@ -70,6 +70,18 @@ test("every event has a number, and a replay gives the same bytes from any of th
   }
 });
 
+test("events that came in one piece are read again one by one", async () => {
+  const all = (...events) => new Response(events.map((event) => `data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`).join(""), { headers: { "content-type": "text/event-stream" } });
+  const { chat, fetch } = made({ models: { one: () => all(...openaiChunks("one two three four")) } });
+  const response = await chat(streamed("x"), on("talk"));
+  const text = await response.text();
+  assert.deepEqual(ids(text), [1, 2, 3, 4, 5]);
+  for (const number of ids(text)) {
+    const path = `/v1/conversations/talk/runs/${runOf(response)}/events?starting_after=${number}`;
+    assert.equal(await (await fetch(path)).text(), behind(text, number), String(number));
+  }
+});
+
 test("numbers go on through the conversation", async () => {
   const { chat } = made();
   await (await chat(streamed("x"), on("talk"))).text();

@@ -1,0 +1,156 @@
+"""A run is killed at each of its events: what was told is there, nothing is there twice, no call is made unseen."""
+
+import json
+import os
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from edgewright.localcloud.runtime import supervisor
+from edgewright.paths import STATE_VARIABLE
+
+from .test_conversations import Stage, events, fresh
+
+WORDS = ("one ", "two ", "three")
+END = len(WORDS) + 1  # the finish, which comes with [DONE]
+
+
+class Model:
+    """An OpenAI-compatible model that says ``opening`` words at once and each further one when it is let."""
+
+    def __init__(self):
+        self.opening = 0
+        self.calls = []
+        model = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                allowed = threading.Semaphore(model.opening)
+                model.calls.append(allowed)
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("connection", "close")
+                self.end_headers()
+                deltas = [{"delta": {"content": word}} for word in WORDS]
+                try:
+                    for choice in [*deltas, {"delta": {}, "finish_reason": "stop"}]:
+                        if not allowed.acquire(timeout=20):
+                            return
+                        self.wfile.write(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+                    self.wfile.write(b"data: [DONE]\n\n")
+                except OSError:
+                    pass  # who asked is gone
+                self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def let(self):
+        """The newest call may say one word more."""
+        self.calls[-1].release()
+
+
+@pytest.fixture(scope="module")
+def model():
+    with Model() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory, model):
+    folder = tmp_path_factory.mktemp("crashes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE_VARIABLE, str(folder))
+        patch.setattr(supervisor, "MOST_REVIVALS", 1_000)  # dying is what this test is about
+        with Stage(folder, model) as made:
+            yield made
+
+
+def kill(stage):
+    """SIGKILL to workerd; returns when the local cloud has started it again."""
+    with httpx.Client(headers={"authorization": f"Bearer {stage.cloud.token}"}) as control:
+
+        def state():
+            return control.get(f"{stage.cloud.control_url}/state").json()["workerd"]
+
+        before = state()
+        os.kill(before["pid"], signal.SIGKILL)
+        while (now := state())["revivals"] == before["revivals"] or now["pid"] is None:
+            threading.Event().wait(0.005)
+
+
+def killed_after(stage, model, talk, boundary):
+    """A streamed turn whose workerd is killed when the caller holds so many events: what he holds."""
+    body = {"stream": True, "messages": [{"role": "user", "content": f"hello {talk}"}]}
+    headers = {"x-conversation-id": talk, "idempotency-key": talk}
+    seen, held = "", 0
+    model.calls.clear()
+    model.opening = min(1, boundary)
+    if boundary == 0:
+        threading.Thread(target=kill_when_called, args=(stage, model)).start()
+    try:
+        with stage.http.stream("POST", "/chat/completions", json=body, headers=headers) as response:
+            for text in response.iter_text():
+                seen += text
+                while len(events(seen)) > held:
+                    held += 1
+                    if held < boundary:
+                        model.let()
+                if held == boundary and (boundary < END or "[DONE]" in seen):
+                    kill(stage)
+    except httpx.TransportError:
+        pass  # that is what was done to him
+    return events(seen)
+
+
+def kill_when_called(stage, model):
+    """Kills once the model has been asked, before it has said anything."""
+    while not model.calls:
+        threading.Event().wait(0.005)
+    kill(stage)
+
+
+@pytest.mark.parametrize("boundary", range(END + 1))
+def test_what_was_acknowledged_is_there_and_nothing_twice(stage, model, boundary):
+    talk = fresh()
+    held = killed_after(stage, model, talk, boundary)
+    assert len(held) == boundary
+
+    (run,) = stage.http.get(f"/conversations/{talk}").json()["runs"]
+    replay = stage.http.get(f"/conversations/{talk}/runs/{run['id']}/events").text
+    kept = events(replay)
+    assert list(kept) == list(range(1, len(kept) + 1))
+    assert {number: kept[number] for number in held} == held
+    assert replay.endswith("data: [DONE]\n\n")
+    whole = boundary == END
+    assert run["status"] == ("completed" if whole else "interrupted")
+    assert ("run_interrupted" in replay) == (not whole)
+    assert len(model.calls) == 1, "nobody is asked again without being told to"
+
+    model.opening = END
+    again = stage.http.post(
+        "/chat/completions",
+        json={"stream": True, "messages": [{"role": "user", "content": f"hello {talk}"}]},
+        headers={"x-conversation-id": talk, "idempotency-key": talk},
+    )
+    assert again.headers.get("x-edge-previous") == (None if whole else run["id"])
+    assert len(model.calls) == (1 if whole else 2)
+    messages = stage.http.get(f"/conversations/{talk}").json()["messages"]
+    told = [message["content"] for message in messages if message["status"] == "completed"]
+    assert told == [f"hello {talk}", "".join(WORDS)]
