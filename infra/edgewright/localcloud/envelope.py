@@ -16,7 +16,8 @@ JSON = "application/json"
 class EnvelopeError(Exception):
     """A refusal of the API: status and message from the error table, by (family, code).
 
-    ``values`` fill the message; ``chain`` is the envelope's ``error_chain``; ``status`` overrides the table's.
+    ``values`` fill the message; ``chain`` is the envelope's ``error_chain``, ``meta`` its ``meta``; ``status``
+    overrides the table's.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class EnvelopeError(Exception):
         status: int | None = None,
         chain: Sequence[tuple[int, str]] = (),
         headers: Mapping[str, str] | None = None,
+        meta: Mapping[str, Any] | None = None,
         **values: Any,
     ) -> None:
         row = TABLE[family, code]
@@ -35,12 +37,15 @@ class EnvelopeError(Exception):
         self.status = status or row.status
         self.chain = chain
         self.headers = dict(headers or {})
+        self.meta = meta
 
     def response(self) -> Response:
         """The envelope that says so."""
         error: dict[str, Any] = {"code": self.code, "message": str(self)}
         if self.chain:
             error["error_chain"] = [{"code": code, "message": message} for code, message in self.chain]
+        if self.meta:
+            error["meta"] = dict(self.meta)
         return failed(self.status, [error], self.headers)
 
 

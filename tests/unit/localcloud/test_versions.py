@@ -58,7 +58,6 @@ def test_workerd_refuses_what_does_not_start(bench, text, said):
         ({"bindings": [{"type": "ai"}]}, 10042),
         ({"bindings": [CONV]}, 10061),
         ({"bindings": [{"name": "I", "type": "inherit"}]}, 10057),
-        ({"exports": EXPORTS}, 10070),
         ({"migrations": {"old_tag": "v1", "new_tag": "v2", "new_classes": []}}, 10079),
     ],
 )
@@ -184,23 +183,6 @@ def test_two_versions_in_a_split_share_one_object(bench):
         for n in range(4)
     ]
     assert seen == ["1", "2", "3", "4"]
-
-
-def test_a_class_that_is_not_exported_any_more_is_refused_until_it_is_deleted(bench):
-    bench.deploy(bench.handler(COUNT, OBJECT), bindings=[CONV], exports=EXPORTS)
-    assert refusal(bench.upload(HELLO, exports=EXPORTS))[1] == 10064
-    bench.deploy(HELLO, exports={"Conv": {"type": "durable-object", "state": "deleted"}})
-    bench.deploy(bench.handler(COUNT, OBJECT), bindings=[CONV], exports=EXPORTS)
-    assert bench.edge.get("/").text == "1"
-
-
-def test_a_renamed_class_keeps_its_rows(bench):
-    bench.deploy(bench.handler(COUNT, OBJECT), bindings=[CONV], exports=EXPORTS)
-    assert bench.edge.get("/").text == "1"
-    renamed = {"Conv": {"type": "durable-object", "state": "renamed", "renamed_to": "Talk"}}
-    source = bench.handler(COUNT, OBJECT.replace("class Conv", "class Talk"))
-    bench.deploy(source, bindings=[{**CONV, "class_name": "Talk"}], exports=renamed)
-    assert bench.edge.get("/").text == "2"
 
 
 def test_workers_are_found_by_id_and_name_and_renamed(bench):

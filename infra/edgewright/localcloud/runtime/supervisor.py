@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import sys
 import threading
@@ -22,6 +23,8 @@ from edgewright.localcloud.runtime.process import Workerd, validate
 from edgewright.localcloud.runtime.workerd import find_workerd
 
 T = TypeVar("T")
+
+_OBJECT_ID = re.compile(r"[0-9a-f]{64}")
 
 EXCLUSIVE_GRACE = 2.0  # seconds that requests get to end where two workerds must not meet on one disk
 OVERLAP_GRACE = 60.0  # seconds that requests in an old process get where nothing is shared
@@ -72,6 +75,11 @@ class Runtime:
         """Delete the data of Durable Object namespaces that no plan names any more."""
         for identifier in object_namespaces:
             shutil.rmtree(self._disk / identifier, ignore_errors=True)
+
+    def stored(self, object_namespace: str) -> list[str]:
+        """The ids of the objects of a namespace that have a file, sorted."""
+        files = (self._disk / object_namespace).glob("*.sqlite")
+        return sorted(path.stem for path in files if _OBJECT_ID.fullmatch(path.stem))
 
     def close(self) -> None:
         """End every process."""

@@ -54,7 +54,7 @@ def delete(call: Call) -> Response:
 def settings(call: Call) -> Response:
     """Bindings and settings."""
     worker = _worker(call)
-    return ok(models.settings(call.account, worker, models.live_version(call.account, worker)))
+    return ok(models.settings(worker, models.live_version(call.account, worker)))
 
 
 def content(call: Call) -> Response:

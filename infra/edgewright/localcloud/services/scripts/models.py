@@ -53,10 +53,10 @@ def service(account: Account, worker: Doc, version: Doc | None) -> Doc:
     return {"id": worker["name"], **dates, "default_environment": environment, "environments": []}
 
 
-def settings(account: Account, worker: Doc, version: Doc | None) -> Doc:
+def settings(worker: Doc, version: Doc | None) -> Doc:
     """What ``settings`` shows: bindings without the text of secrets."""
     shown = {
-        "bindings": versions.shown_bindings(account, worker, version) if version else [],
+        "bindings": versions.shown_bindings(worker, version) if version else [],
         "logpush": worker["logpush"],
         "observability": worker["observability"],
         "tags": worker["tags"],
@@ -87,7 +87,7 @@ def version_detail(account: Account, worker: Doc, version: Doc) -> Doc:
     """One version with its resources."""
     seen = script(account, worker, version)
     resources = {
-        "bindings": versions.shown_bindings(account, worker, version),
+        "bindings": versions.shown_bindings(worker, version),
         "script": {key: seen[key] for key in ("etag", "handlers", "named_handlers", "last_deployed_from")},
         "script_runtime": {**_runtime(version), "migration_tag": worker.get("migration_tag")},
     }

@@ -39,6 +39,10 @@ _REQUIRED = {
     "secret_text": ("text",),
     "service": ("service",),
 }
+_NOT_CONFIGURED = (
+    "because it is not currently configured to implement Durable Objects. "
+    "Ensure a --new-class migration has been applied to it."
+)
 _MODULE_NAME = re.compile(r'[^\x00-\x1f"\\]{1,512}')
 _IDENTIFIER = re.compile(r"[0-9a-f]{32}")
 _DATASET = re.compile(r"[A-Za-z0-9_]{1,100}")
@@ -76,11 +80,11 @@ def check_date(account: Account, given: Any) -> None:
         raise EnvelopeError("workers", 10021, detail=f"compatibility_date: {given} is in the future")
 
 
-def check_bindings(account: Account, worker: Doc, bindings: list[Any], classes: dict[str, Doc]) -> None:
+def check_bindings(account: Account, worker: Doc, bindings: list[Any], classes: set[str]) -> None:
     """``classes`` are the Worker's Durable Object classes with this version.
 
     Raises:
-        EnvelopeError: 10042, 10053, 10041, 10144 or 10061.
+        EnvelopeError: 10042, 10053, 10041, 10144, 10061 or 100406.
     """
     seen = set()
     for binding in bindings:
@@ -110,7 +114,7 @@ def _check_fields(binding: Doc) -> None:
         raise EnvelopeError("workers", 10042, name=binding["name"], detail="dataset must be letters, digits and _")
 
 
-def _check_target(account: Account, worker: Doc, binding: Doc, classes: dict[str, Doc]) -> None:
+def _check_target(account: Account, worker: Doc, binding: Doc, classes: set[str]) -> None:
     kind, name = binding["type"], binding["name"]
     if kind == "kv_namespace" and account.namespaces.get(str(binding["namespace_id"])) is None:
         raise EnvelopeError("workers", 10041, namespace=binding["namespace_id"])
@@ -118,14 +122,21 @@ def _check_target(account: Account, worker: Doc, binding: Doc, classes: dict[str
         raise EnvelopeError("workers", 10144, name=name, service=binding["service"])
     if kind == "durable_object_namespace":
         home = binding.get("script_name") or worker["name"]
-        known = set(classes) if home == worker["name"] else _classes(account, home)
-        if binding["class_name"] not in known:
-            raise EnvelopeError("workers", 10061, name=binding["class_name"])
+        _check_class(binding["class_name"], classes if home == worker["name"] else _classes(account, home))
 
 
-def _classes(account: Account, worker: str) -> set[str]:
+def _check_class(name: str, classes: set[str] | dict[str, bool]) -> None:
+    if name not in classes:
+        raise EnvelopeError("workers", 10061, detail=f"'{name}' {_NOT_CONFIGURED}")
+    if isinstance(classes, dict) and not classes[name]:
+        raise EnvelopeError("workers", 100406, name=name)
+
+
+def _classes(account: Account, worker: str) -> dict[str, bool]:
+    """The classes of another Worker, and whether they are more than uploaded."""
     found = find_worker(account, worker)
-    return {doc["class"] for doc in account.objects.all(worker_id=found["id"])} if found else set()
+    docs = account.objects.all(worker_id=found["id"]) if found else []
+    return {doc["class"]: doc["provisioned"] for doc in docs}
 
 
 def _module(given: Any) -> Module:

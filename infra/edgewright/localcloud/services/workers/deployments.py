@@ -19,9 +19,12 @@ def create(account: Account, runtime: Runtime, worker: Doc, body: dict[str, Any]
     """Make it live; when this returns, new requests meet it.
 
     Raises:
-        EnvelopeError: 10195 the shares are wrong, 100146 a version is not there, 10021 workerd does not start.
+        EnvelopeError: 10195 the shares are wrong, 100146 a version is not there, 10021 workerd does not start,
+            100405 or 100406 the versions' Durable Object classes do not go together.
     """
     shares = _shares(account, worker, body)
+    chosen = [versions.the_version(account, worker, share["version_id"]) for share in shares]
+    objects.check_deployment(account, worker, chosen)
     doc = {
         "id": new_uuid(),
         "worker_id": worker["id"],
@@ -33,13 +36,13 @@ def create(account: Account, runtime: Runtime, worker: Doc, body: dict[str, Any]
         "versions": shares,
     }
     account.deployments.put(doc["id"], doc)
-    gone = _settle(account, worker, shares)
     try:
         runtime.apply(live_plan(account))
     except LocalCloudError as error:
         account.deployments.delete(doc["id"])
         raise EnvelopeError("workers", 10021, detail=error.message) from None
-    runtime.forget(gone)
+    # A split has been found to change nothing, so any of its versions says which classes there are.
+    runtime.forget(objects.settle(account, worker, chosen[0]))
     fresh = account.workers.get(worker["id"]) or worker
     account.workers.put(worker["id"], {**fresh, "deployed_on": doc["created_on"]})
     return doc
@@ -76,11 +79,3 @@ def _shares(account: Account, worker: Doc, body: dict[str, Any]) -> list[Doc]:
     if len({share["version_id"] for share in shares}) < len(shares):
         raise EnvelopeError("workers", 10195, detail="versions: the same one is there twice")
     return shares
-
-
-def _settle(account: Account, worker: Doc, shares: list[Doc]) -> list[str]:
-    """Durable Object classes change only where one version has all requests."""
-    whole = [share for share in shares if share["percentage"] == 100]
-    if not whole:
-        return []
-    return objects.settle(account, worker, versions.the_version(account, worker, whole[0]["version_id"]))

@@ -17,27 +17,36 @@ ERRORS = {
     10053: Row(400, "Binding name '{name}' is used more than once."),
     10056: Row(404, "Secret or binding '{name}' not found."),
     10057: Row(400, "Binding '{name}' inherits a binding that the version before does not have."),
-    10061: Row(
-        400,
-        "Cannot create binding for class '{name}' because it is not currently configured to implement Durable Objects. "
-        "Ensure a --new-class migration has been applied to it.",
-    ),
+    # The detail says why: never configured, or not exported by the script.
+    10061: Row(400, "Cannot create binding for class {detail}"),
     10064: Row(
         400,
         "New version of script does not export class '{name}' which is depended on by existing Durable Objects. "
         "Did you forget to include it? If you renamed it, try a rename-class migration. If you want to delete all the "
         "Durable Objects implemented by the class, you can use a delete-class migration",
     ),
+    10066: Row(404, "Durable Object namespace not found."),  # assumed
     10070: Row(400, "Cannot apply new-class migration to class '{name}' that is not exported by script"),
+    10074: Row(400, "Cannot apply {detail}"),
     10079: Row(
         412,
         "Actor migration tag precondition failed, got tag '{got}' when expected tag is '{expected}'. "
         "Please make sure the tags match and try again.",
     ),
     10090: Row(404, "workers.api.error.service_not_found"),
+    10097: Row(
+        400,
+        "In order to use Durable Objects with a free plan, you must create a namespace using a "
+        "`new_sqlite_classes` migration.",
+    ),
     10144: Row(400, "Service binding '{name}' names the Worker '{service}', which does not exist."),
     10195: Row(400, "Invalid deployment: {detail}"),
     10336: Row(404, "Deployment not found."),
     100146: Row(404, "Version '{version}' not found."),
-    100402: Row(400, "Invalid exports: {detail}"),
+    # Assumed: the texts of the three below. Their codes, and the scenarios of 100402, are Cloudflare's.
+    100402: Row(400, "Durable Object exports reconciliation failed: {detail}"),
+    100405: Row(400, "The versions of a split deployment must declare the same Durable Object exports."),
+    100406: Row(
+        400, "A binding names the Durable Object export '{name}', which has no namespace yet: deploy it whole."
+    ),
 }

@@ -80,8 +80,21 @@ def version(call: Call) -> Response:
 def object_namespaces(call: Call) -> Response:
     """The Durable Object namespaces of all Workers."""
     names = {each["id"]: each["name"] for each in call.account.workers.all()}
-    found = [objects.shown(doc, names[doc["worker_id"]]) for doc in call.account.objects.all()]
+    found = [objects.shown(doc, names[doc["worker_id"]]) for doc in call.account.objects.all(provisioned=True)]
     return paged(found, call.query)
+
+
+def stored_objects(call: Call) -> Response:
+    """The objects of a namespace that hold data, by id; ``cursor`` is the last id of the page before."""
+    identifier = call.params["namespace"]
+    if not call.account.objects.all(id=identifier, provisioned=True):
+        raise EnvelopeError("workers", 10066)
+    limit = int(call.query.get("limit") or objects.MOST_LISTED)
+    after = call.query.get("cursor", "")
+    ids = [each for each in call.runtime.stored(identifier) if each > after]
+    page = ids[:limit]
+    cursor = page[-1] if len(ids) > limit else ""
+    return ok([{"id": each, "hasStoredData": True} for each in page], info={"count": len(page), "cursor": cursor})
 
 
 def deployments(call: Call) -> Response:

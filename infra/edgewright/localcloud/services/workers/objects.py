@@ -1,85 +1,113 @@
 """Durable Object namespaces: an id per Worker and class, which outlives versions (cloudflare-api facts 5).
 
-A version names its classes in ``exports`` or in ``migrations``. New ones get their id at the upload; what deletes
-or renames happens when the version is deployed, once.
+A version names its classes in ``exports`` or in ``migrations``. An upload is held against what is there, and new
+classes are promised their ids; what makes, deletes or renames happens when the version is deployed, once.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from edgewright.localcloud.account import Account, new_id
+from edgewright.localcloud.account import Account
 from edgewright.localcloud.envelope import EnvelopeError
+from edgewright.localcloud.services.workers import exports, migrations
+from edgewright.localcloud.services.workers.exports import Change, World
 from edgewright.localcloud.storage import Doc
 
-_OBJECT = "durable-object"
+MOST_LISTED = 1000
 
 
-def check_tag(worker: Doc, migrations: dict[str, Any] | None) -> None:
-    """``old_tag`` must be the tag that the Worker has.
-
-    Raises:
-        EnvelopeError: 10079 (412), it is not.
-    """
-    if migrations is None:
-        return
-    current, given = worker.get("migration_tag", ""), migrations.get("old_tag") or ""
-    if given != current:
-        raise EnvelopeError("workers", 10079, got=given, expected=current)
+def held(account: Account, worker: Doc, *, provisioned: bool = True) -> dict[str, Doc]:
+    """The Worker's namespaces by class: those that a deployment has made, or those only promised."""
+    return {doc["class"]: doc for doc in account.objects.all(worker_id=worker["id"], provisioned=provisioned)}
 
 
-def planned(account: Account, worker: Doc, content: Doc) -> dict[str, Doc]:
-    """The Worker's namespaces by class, once this version is deployed.
+def known(account: Account, worker: Doc, content: Doc) -> set[str]:
+    """The classes that a binding of this upload may name.
 
     Raises:
-        EnvelopeError: 100402, ``exports`` says what the local cloud does not simulate.
+        EnvelopeError: 100402, ``exports`` are not well formed.
     """
-    namespaces = {doc["class"]: doc for doc in account.objects.all(worker_id=worker["id"])}
-    for name, export in sorted(_objects(content), key=lambda item: item[1].get("state") != "renamed"):
-        _declare(namespaces, worker, name, export)
-    for step in _steps(content.get("migrations")):
-        for kind in ("new_classes", "new_sqlite_classes"):
-            for name in step.get(kind) or ():
-                _add(namespaces, worker, name, sqlite=kind == "new_sqlite_classes")
-        for rename in step.get("renamed_classes") or ():
-            _rename(namespaces, rename["from"], rename["to"])
-        for name in step.get("deleted_classes") or ():
-            namespaces.pop(name, None)
-    return namespaces
+    entries = exports.declared(content)
+    if entries:
+        return {name for name, entry in entries.items() if entry["state"] == "created"}
+    return set(held(account, worker)) | migrations.names(content.get("migrations"))
 
 
-def hosted(account: Account, worker: Doc, content: Doc) -> dict[str, str]:
-    """The classes whose objects run in this version, with their namespace ids."""
-    declared = {_name_now(name, export) for name, export in _objects(content)}
-    return {
-        name: doc["id"]
-        for name, doc in planned(account, worker, content).items()
-        if not content.get("exports") or name in declared
-    }
+def mentioned(account: Account, worker: Doc, content: Doc) -> set[str]:
+    """Every class of which it must be known whether the code exports it."""
+    names = set(held(account, worker)) | set(exports.declared(content))
+    return names | migrations.names(content.get("migrations"))
 
 
-def reserve(account: Account, namespaces: dict[str, Doc]) -> None:
+def planned(account: Account, worker: Doc, content: Doc, code: frozenset[str]) -> Change:
+    """The Worker's namespaces once this version is deployed. ``code`` are the classes that it exports.
+
+    Raises:
+        EnvelopeError: 100402, or a code of ``migrations.migrated``.
+    """
+    there = held(account, worker)
+    users = {name: _users(account, worker, name) for name in mentioned(account, worker, content)}
+    world = World(there, held(account, worker, provisioned=False), code, users, worker["id"])
+    entries = exports.declared(content)
+    if worker.get("declarative") and content.get("migrations"):
+        text = "the Worker declares its classes in `exports` and cannot go back to `migrations`"
+        found = {"class": "", "scenario": "invalid_export", "message": text, "suggestion": "use `exports`"}
+        raise exports.refusal([found])
+    if entries or worker.get("declarative"):
+        change = exports.reconciled(entries, world)
+        return change if content.get("exports") else Change(change.namespaces)
+    bound = {each.get("class_name") for each in content["bindings"] if _home(each) in (None, worker["name"])}
+    return migrations.migrated(content.get("migrations"), world, bound)
+
+
+def promise(account: Account, change: Change) -> None:
     """Keep the ids of new namespaces."""
-    for doc in namespaces.values():
+    for doc in change.namespaces.values():
         if account.objects.get(doc["id"]) is None:
             account.objects.put(doc["id"], doc)
 
 
+def classes_of(namespaces: dict[str, Doc]) -> dict[str, str]:
+    """Namespace ids by class."""
+    return {name: doc["id"] for name, doc in namespaces.items()}
+
+
+def check_deployment(account: Account, worker: Doc, versions: list[Doc]) -> None:
+    """Whether these versions may be live together, and after what is live.
+
+    Raises:
+        EnvelopeError: 100405 they differ in their classes, 100406 a class of a split has no namespace yet, 10195 a
+            version was made for classes that have changed since.
+    """
+    now = classes_of(held(account, worker))
+    if len(versions) > 1:
+        if versions[0]["classes"] != versions[1]["classes"]:
+            raise EnvelopeError("workers", 100405)
+        new = sorted(set(versions[0]["classes"]) - set(now))
+        if new:
+            raise EnvelopeError("workers", 100406, name=new[0])
+    for version in versions:
+        # An id that has gone was deleted with its data: no version brings it back.
+        there = all(account.objects.get(identifier) for identifier in version["classes"].values())
+        if version["classes"] != now and (version["classes_before"] != now or not there):
+            detail = (
+                f"version {version['id']} was made for other Durable Object classes than there are; upload it again"
+            )
+            raise EnvelopeError("workers", 10195, detail=detail)
+
+
 def settle(account: Account, worker: Doc, version: Doc) -> list[str]:
-    """The version is deployed: apply renames and deletions. The ids of namespaces that are gone."""
-    if version.get("settled"):
-        return []
-    after = planned(account, worker, version)
-    kept = {doc["id"] for doc in after.values()}
-    gone = [doc["id"] for doc in account.objects.all(worker_id=worker["id"]) if doc["id"] not in kept]
+    """The version is deployed: its classes are those that there are. The ids of namespaces that are gone."""
+    kept = set(version["classes"].values())
+    gone = [doc["id"] for doc in held(account, worker).values() if doc["id"] not in kept]
     for identifier in gone:
         account.objects.delete(identifier)
-    for doc in after.values():
-        account.objects.put(doc["id"], doc)
+    for name, identifier in version["classes"].items():
+        account.objects.put(identifier, {**account.objects.all(id=identifier)[0], "class": name, "provisioned": True})
+    noted: Doc = {"declarative": True} if version.get("exports") else {}
     tag = (version.get("migrations") or {}).get("new_tag")
     if tag:
-        account.workers.put(worker["id"], {**worker, "migration_tag": tag})
-    account.versions.put(version["id"], {**version, "settled": True})
+        noted["migration_tag"] = tag
+    account.workers.put(worker["id"], {**worker, **noted})
     return gone
 
 
@@ -95,39 +123,19 @@ def shown(namespace: Doc, script: str) -> Doc:
     }
 
 
-def _objects(content: Doc) -> list[tuple[str, Doc]]:
-    exports = content.get("exports") or {}
-    return [(name, export) for name, export in exports.items() if export.get("type") == _OBJECT]
+def _home(binding: Doc) -> str | None:
+    """The Worker whose class a binding names, None for its own."""
+    return binding.get("script_name")
 
 
-def _name_now(name: str, export: Doc) -> str:
-    return str(export.get("renamed_to")) if export.get("state") == "renamed" else name
-
-
-def _declare(namespaces: dict[str, Doc], worker: Doc, name: str, export: Doc) -> None:
-    state = export.get("state") or "created"
-    if state == "created":
-        _add(namespaces, worker, name, sqlite=export.get("storage", "sqlite") == "sqlite")
-    elif state == "deleted":
-        namespaces.pop(name, None)
-    elif state == "renamed":
-        _rename(namespaces, name, export.get("renamed_to"))
-    else:
-        detail = f"{name}: state {state!r} is not simulated by the local cloud"
-        raise EnvelopeError("workers", 100402, detail=detail)
-
-
-def _add(namespaces: dict[str, Doc], worker: Doc, name: str, *, sqlite: bool) -> None:
-    if name not in namespaces:
-        namespaces[name] = {"id": new_id(), "worker_id": worker["id"], "class": name, "use_sqlite": sqlite}
-
-
-def _rename(namespaces: dict[str, Doc], old: str, new: Any) -> None:
-    if old in namespaces and isinstance(new, str):
-        namespaces[new] = {**namespaces.pop(old), "class": new}
-
-
-def _steps(migrations: dict[str, Any] | None) -> list[dict[str, Any]]:
-    if not migrations:
-        return []
-    return list(migrations.get("steps", [migrations]))
+def _users(account: Account, worker: Doc, name: str) -> list[str]:
+    """The other Workers whose live versions bind a class of this one."""
+    wanted = (worker["name"], name)
+    found = set()
+    for other in (each for each in account.workers.all() if each["id"] != worker["id"]):
+        deployed = account.deployments.all(worker_id=other["id"])
+        for share in deployed[-1]["versions"] if deployed else ():
+            bindings = (account.versions.get(share["version_id"]) or {"bindings": ()})["bindings"]
+            if any((_home(each), each.get("class_name")) == wanted for each in bindings):
+                found.add(other["name"])
+    return sorted(found)

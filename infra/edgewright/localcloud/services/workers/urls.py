@@ -18,6 +18,7 @@ ROUTES = (
     Route("POST", _ONE + "/versions", handlers.create_version),
     Route("GET", _ONE + "/versions/{version}", handlers.version),
     Route("GET", "/accounts/{account}/workers/durable_objects/namespaces", handlers.object_namespaces),
+    Route("GET", "/accounts/{account}/workers/durable_objects/namespaces/{namespace}/objects", handlers.stored_objects),
     Route("GET", _DEPLOYMENTS, handlers.deployments),
     Route("POST", _DEPLOYMENTS, handlers.create_deployment),
     Route("GET", _DEPLOYMENTS + "/{deployment}", handlers.deployment),

@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 import time
+from dataclasses import replace
 from typing import Any
 
 from edgewright.localcloud.account import ACCOUNT_EMAIL, Account, new_uuid
 from edgewright.localcloud.envelope import EnvelopeError
 from edgewright.localcloud.runtime.plan import OLDEST_DATE, Plan, Script
 from edgewright.localcloud.runtime.supervisor import Runtime
-from edgewright.localcloud.services.workers import checks, objects
+from edgewright.localcloud.services.workers import checks, migrations, objects
 from edgewright.localcloud.storage import Doc
 
 DEPLOYABLE = 100  # only so many of the newest versions can be deployed (cloudflare-api facts 4.7)
@@ -30,7 +31,7 @@ _KEPT = (
     "placement",
 )
 _MISSING_CLASS = re.compile(r'referenced the class "(\w+)"')
-_HIDDEN = {"worker_id", "settled", "etag", "author_email"}
+_HIDDEN = {"worker_id", "classes", "classes_before", "etag", "author_email"}
 _SECRETS = {"secret_text", "secret_key"}
 
 
@@ -44,8 +45,8 @@ def create(account: Account, runtime: Runtime, worker: Doc, content: dict[str, A
     content = {key: content[key] for key in (*_KEPT, "modules", "keep_bindings") if content.get(key) is not None}
     content["bindings"] = _inherited(content, before[-1] if before else None)
     content.setdefault("compatibility_date", OLDEST_DATE)
-    objects.check_tag(worker, content.get("migrations"))
-    classes = objects.planned(account, worker, content)
+    migrations.check_tag(worker, content.get("migrations"))
+    classes = objects.known(account, worker, content)
     modules = checks.modules_of(content)
     checks.check_date(account, content["compatibility_date"])
     checks.check_bindings(account, worker, content["bindings"], classes)
@@ -58,8 +59,14 @@ def create(account: Account, runtime: Runtime, worker: Doc, content: dict[str, A
         "source": source,
         "author_email": ACCOUNT_EMAIL,
     }
-    doc["startup_time_ms"] = _try(account, runtime, to_script(account, worker, doc, modules))
-    objects.reserve(account, classes)
+    asked = objects.mentioned(account, worker, content)
+    doc["startup_time_ms"], missing = _try(runtime, to_script(worker, {**doc, "classes": _trial(asked)}, modules))
+    change = objects.planned(account, worker, content, frozenset(asked - missing))
+    objects.promise(account, change)
+    doc["classes"] = objects.classes_of(change.namespaces)
+    doc["classes_before"] = objects.classes_of(objects.held(account, worker))
+    if change.report is not None:
+        doc["exports_reconciliation"] = change.report
     doc["etag"] = hashlib.sha256(json.dumps([doc, content.get("modules")], sort_keys=True).encode()).hexdigest()
     account.modules.put(doc["id"], {"modules": content["modules"]})
     return account.versions.put(doc["id"], doc)
@@ -88,27 +95,31 @@ def shown(account: Account, worker: Doc, version: Doc, *, modules: bool) -> Doc:
     annotations = {"workers/triggered_by": "create_version_api", **(version.get("annotations") or {})}
     doc.update(
         annotations=annotations,
-        bindings=shown_bindings(account, worker, version),
+        bindings=shown_bindings(worker, version),
         compatibility_flags=version.get("compatibility_flags") or [],
         usage_model=version.get("usage_model") or "standard",
         migration_tag=worker.get("migration_tag"),
         urls=[account.url],
     )
+    if "exports" in doc:
+        # What deletes or renames is told and done, and never read again.
+        doc["exports"] = {
+            name: each for name, each in doc["exports"].items() if each.get("state", "created") == "created"
+        }
     if modules:
         doc["modules"] = modules_of(account, version)
     return doc
 
 
-def shown_bindings(account: Account, worker: Doc, version: Doc) -> list[Doc]:
+def shown_bindings(worker: Doc, version: Doc) -> list[Doc]:
     """Sorted by the bytes of the name; the text of a secret never leaves."""
-    classes = {doc["class"]: doc["id"] for doc in account.objects.all(worker_id=worker["id"])}
     found = []
     for binding in sorted(version["bindings"], key=lambda each: str(each["name"]).encode()):
         if binding["type"] in _SECRETS:
             found.append({"name": binding["name"], "type": binding["type"]})
         elif binding["type"] == "durable_object_namespace":
             home = binding.get("script_name") or worker["name"]
-            known = {"namespace_id": classes.get(binding["class_name"])} if home == worker["name"] else {}
+            known = {"namespace_id": version["classes"].get(binding["class_name"])} if home == worker["name"] else {}
             found.append({"script_name": home, **known, **binding})
         else:
             found.append(binding)
@@ -124,10 +135,10 @@ def modules_of(account: Account, version: Doc) -> list[Doc]:
 def script_of(account: Account, worker: Doc, version: Doc) -> Script:
     """What workerd is to run for a kept version."""
     content = {**version, "modules": modules_of(account, version)}
-    return to_script(account, worker, version, checks.modules_of(content))
+    return to_script(worker, version, checks.modules_of(content))
 
 
-def to_script(account: Account, worker: Doc, version: Doc, modules: tuple[Any, ...]) -> Script:
+def to_script(worker: Doc, version: Doc, modules: tuple[Any, ...]) -> Script:
     """What workerd is to run."""
     return Script(
         version_id=version["id"],
@@ -136,23 +147,29 @@ def to_script(account: Account, worker: Doc, version: Doc, modules: tuple[Any, .
         bindings=tuple(version["bindings"]),
         compatibility_date=version["compatibility_date"],
         compatibility_flags=tuple(version.get("compatibility_flags") or ()),
-        objects=objects.hosted(account, worker, version),
+        objects=version["classes"],
         tag=(version.get("annotations") or {}).get("workers/tag", ""),
         created_on=version["created_on"],
     )
 
 
-def _try(account: Account, runtime: Runtime, script: Script) -> int:
-    """Start it in a workerd of its own; milliseconds that took."""
+def _trial(classes: set[str]) -> dict[str, str]:
+    """Namespaces for a trial, in which workerd tells which classes the code lacks."""
+    return {name: name for name in classes}
+
+
+def _try(runtime: Runtime, script: Script) -> tuple[int, set[str]]:
+    """Start it in a workerd of its own; milliseconds that took, and the classes that it does not export."""
+    own = [each for each in script.bindings if each.get("script_name") in (None, script.worker)]
     started = time.monotonic()
-    wrong = runtime.validate(Plan(scripts=(script,)))
-    if wrong is None:
-        return max(1, round((time.monotonic() - started) * 1000))
-    missing = _MISSING_CLASS.search(wrong)
-    if missing is None:
-        raise EnvelopeError("workers", 10021, detail=wrong.replace(f"service {script.service}: ", ""))
-    kept = account.objects.get(script.objects[missing[1]]) is not None
-    raise EnvelopeError("workers", 10064 if kept else 10070, name=missing[1])
+    wrong = runtime.validate(Plan(scripts=(replace(script, bindings=tuple(own)),)))
+    took = max(1, round((time.monotonic() - started) * 1000))
+    said = (wrong or "").splitlines()
+    # Code that does not start exports nothing, so the cause is told and not what follows from it.
+    cause = "\n".join(line for line in said if not _MISSING_CLASS.search(line))
+    if cause:
+        raise EnvelopeError("workers", 10021, detail=cause.replace(f"service {script.service}: ", ""))
+    return took, set(_MISSING_CLASS.findall(wrong or ""))
 
 
 def _inherited(content: Doc, before: Doc | None) -> list[Doc]:
