@@ -65,6 +65,9 @@ class StepPrinter:
 
     def __call__(self, step: Step, done: bool) -> None:
         key = (step.type, step.name)
+        if not done or self._dry_run:
+            for note in step.notes:
+                err.print(f"   [yellow]! {escape(note)}[/]")
         if not done:
             self._begun[key] = time.monotonic()
             return
@@ -96,6 +99,12 @@ def summary(result: Result, *, dry_run: bool = False) -> str:
 def steps_json(result: Result) -> list[dict[str, Any]]:
     """The steps as JSON values."""
     return [
-        {"operation": step.operation, "type": step.type, "name": step.name, "changed": list(step.changed)}
+        {
+            "operation": step.operation,
+            "type": step.type,
+            "name": step.name,
+            "changed": list(step.changed),
+            "notes": list(step.notes),
+        }
         for step in result.steps
     ]

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from edgewright.engine.classes import fix_of
 from edgewright.errors import ApiError
 
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
@@ -63,6 +64,18 @@ class CloudflareApi:
         Raises:
             ApiError: the API refused, or did not answer after all retries; carries status and code.
         """
+        return self._envelope(method, path, body, params)["result"]
+
+    def page(self, path: str, params: Mapping[str, str]) -> tuple[list[Any], str]:
+        """One page of a list that goes on by cursor: its items, and the cursor of the next ("" at the end).
+
+        Raises:
+            ApiError: as `call`.
+        """
+        envelope = self._envelope("GET", path, None, params)
+        return envelope["result"] or [], str((envelope.get("result_info") or {}).get("cursor") or "")
+
+    def _envelope(self, method: str, path: str, body: Any, params: Mapping[str, str] | None) -> dict[str, Any]:
         if method != "GET":
             self.writes += 1
         retries = LOOPBACK_RETRIES if self.loopback else MAX_RETRIES
@@ -70,7 +83,7 @@ class CloudflareApi:
         while True:
             outcome = self._try(method, path, body, params)
             if isinstance(outcome, httpx.Response) and outcome.status_code < 400:
-                return self._result(method, path, outcome)
+                return _envelope_of(method, path, outcome)
             allowed = MAX_RETRIES if isinstance(outcome, httpx.Response) else retries
             if attempt >= allowed or not _retryable(outcome):
                 raise _failure(method, f"{self.url}{path}", outcome)
@@ -85,15 +98,19 @@ class CloudflareApi:
         except httpx.TransportError as error:
             return error
 
-    def _result(self, method: str, path: str, response: httpx.Response) -> Any:
-        try:
-            return response.json()["result"]
-        except (ValueError, KeyError, TypeError):
-            raise ApiError(
-                f"{method} {path}: the answer is not Cloudflare's envelope.",
-                status=response.status_code,
-                fix="check CLOUDFLARE_BASE_URL; it ends in /client/v4",
-            ) from None
+
+def _envelope_of(method: str, path: str, response: httpx.Response) -> dict[str, Any]:
+    try:
+        envelope = response.json()
+        if isinstance(envelope, dict) and "result" in envelope:
+            return envelope
+    except ValueError:
+        pass
+    raise ApiError(
+        f"{method} {path}: the answer is not Cloudflare's envelope.",
+        status=response.status_code,
+        fix="check CLOUDFLARE_BASE_URL; it ends in /client/v4",
+    )
 
 
 def _retryable(outcome: httpx.Response | Exception) -> bool:
@@ -157,5 +174,5 @@ def _failure(method: str, url: str, outcome: httpx.Response | Exception) -> ApiE
         f"{method} {url}: Cloudflare's API answered {_reason(outcome)}",
         status=outcome.status_code,
         code=code if isinstance(code, int) else None,
-        fix=_FIXES.get(outcome.status_code),
+        fix=(fix_of(errors[0]) if errors else None) or _FIXES.get(outcome.status_code),
     )

@@ -76,7 +76,8 @@ class Deployment:
         changed: tuple[str, ...],
         old: Resource | None = None,
     ) -> tuple[str, dict[str, Any]]:
-        step = Step(operation, wanted.type, wanted.name, changed)
+        notes = kind.do_explain(self.api, old.inputs if old else {}, wanted.inputs)
+        step = Step(operation, wanted.type, wanted.name, changed, notes)
         self._tell(step, done=self.dry_run)
         if self.dry_run:
             return UNKNOWN, _unknown_outputs(wanted)

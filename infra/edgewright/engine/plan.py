@@ -11,12 +11,13 @@ Operation = Literal["same", "create", "update", "replace", "delete", "retain"]
 
 @dataclass(frozen=True)
 class Step:
-    """One resource's part of a run; ``changed`` are the property paths that differ."""
+    """One resource's part of a run; ``changed`` are the property paths that differ, ``notes`` what it leads to."""
 
     operation: Operation
     type: str
     name: str
     changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def short_type(self) -> str:

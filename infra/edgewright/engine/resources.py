@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from edgewright.engine.api import CloudflareApi
+from edgewright.engine.classes import explained, stored_in
 from edgewright.engine.values import from_api, to_api
 from edgewright.errors import ApiError, EngineError
 
@@ -34,6 +35,7 @@ class Kind:
     path_inputs: frozenset[str] = frozenset({"accountId"})
     defaults: Mapping[str, Any] | None = None
     find: Callable[[CloudflareApi, dict[str, Any]], Any] | None = None
+    explain: Callable[[CloudflareApi, dict[str, Any], dict[str, Any]], tuple[str, ...]] | None = None
 
     def replaces(self, changed: list[str]) -> bool:
         """Whether a change of these property paths needs a new resource."""
@@ -72,6 +74,10 @@ class Kind:
             return None
         found = self.find(api, inputs)
         return None if found is None else _outputs(found)
+
+    def do_explain(self, api: CloudflareApi, old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
+        """What a change of these inputs leads to beyond the resource itself; ``old`` is empty for a new one."""
+        return self.explain(api, old, new) if self.explain else ()
 
     def _collection(self, inputs: dict[str, Any]) -> str:
         return self.collection.format_map({key: quote(str(value), safe="") for key, value in inputs.items()})
@@ -130,6 +136,13 @@ def _route_by_pattern(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
     return next((route for route in listed if route["pattern"] == inputs["pattern"]), None)
 
 
+def _classes(api: CloudflareApi, old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
+    # A Worker that is yet to be made has no id, and no objects.
+    where = {**new, **old}
+    stored = stored_in(api, str(where["accountId"]), str(where["workerId"]))
+    return explained(old.get("exports"), new.get("exports"), stored)
+
+
 KINDS: dict[str, Kind] = {
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": Kind(
         "/accounts/{accountId}/storage/kv/namespaces", find=_namespace_by_title
@@ -150,6 +163,7 @@ KINDS: dict[str, Kind] = {
         delete=False,
         replace_on=ALL,
         path_inputs=frozenset({"accountId", "workerId"}),
+        explain=_classes,
     ),
     "cloudflare:index/workersDeployment:WorkersDeployment": Kind(
         "/accounts/{accountId}/workers/scripts/{scriptName}/deployments",

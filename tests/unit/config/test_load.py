@@ -45,6 +45,11 @@ def test_a_good_stack_is_accepted_with_safe_defaults():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
+        (
+            {"sessions": {"enabled": True}, "deleted_objects": ["Conversation"]},
+            ["deleted_objects: 'Conversation' is in use", "turn its feature off first"],
+        ),
+        ({"deleted_objects": ["Talk"]}, ["deleted_objects[0]", '"Talk"', "'Conversation'"]),
         ({"cahce": {}}, ["cahce: unknown key", "did you mean cache?"]),
         ({"cache": {"enabled": True, "ttl_seconds": 30}}, ["cache.ttl_seconds", "30", "60 or more"]),
         ({"cache": {"enabled": "yes"}}, ["cache.enabled", '"yes"', "write true or false"]),
