@@ -1,6 +1,9 @@
 """Conversations on the deployed Worker: objects in workerd, SQLite on disk, and real clients."""
 
+import os
 import secrets
+import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -55,6 +58,18 @@ class Stage:
         self.url = engine.outputs(reveal=True)["url"]
         self.http.close()
         self.http = httpx.Client(base_url=f"{self.url}/v1", headers={"authorization": f"Bearer {KEY}"}, timeout=20)
+
+    def kill(self):
+        """SIGKILL to workerd; returns when the local cloud has started it again."""
+        with httpx.Client(headers={"authorization": f"Bearer {self.cloud.token}"}) as control:
+
+            def state():
+                return control.get(f"{self.cloud.control_url}/state").json()["workerd"]
+
+            before = state()
+            os.kill(before["pid"], signal.SIGKILL)
+            while (now := state())["revivals"] == before["revivals"] or now["pid"] is None:
+                threading.Event().wait(0.005)
 
     def say(self, text, conversation, *, headers=(), **more):
         body = {"messages": [{"role": "user", "content": text}], "conversation": conversation, **more}

@@ -1,8 +1,6 @@
 """A run is killed at each of its events: what was told is there, nothing is there twice, no call is made unseen."""
 
 import json
-import os
-import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -82,19 +80,6 @@ def stage(tmp_path_factory, model):
             yield made
 
 
-def kill(stage):
-    """SIGKILL to workerd; returns when the local cloud has started it again."""
-    with httpx.Client(headers={"authorization": f"Bearer {stage.cloud.token}"}) as control:
-
-        def state():
-            return control.get(f"{stage.cloud.control_url}/state").json()["workerd"]
-
-        before = state()
-        os.kill(before["pid"], signal.SIGKILL)
-        while (now := state())["revivals"] == before["revivals"] or now["pid"] is None:
-            threading.Event().wait(0.005)
-
-
 def killed_after(stage, model, talk, boundary):
     """A streamed turn whose workerd is killed when the caller holds so many events: what he holds."""
     body = {"stream": True, "messages": [{"role": "user", "content": f"hello {talk}"}]}
@@ -113,7 +98,7 @@ def killed_after(stage, model, talk, boundary):
                     if held < boundary:
                         model.let()
                 if held == boundary and (boundary < END or "[DONE]" in seen):
-                    kill(stage)
+                    stage.kill()
     except httpx.TransportError:
         pass  # that is what was done to him
     return events(seen)
@@ -123,7 +108,7 @@ def kill_when_called(stage, model):
     """Kills once the model has been asked, before it has said anything."""
     while not model.calls:
         threading.Event().wait(0.005)
-    kill(stage)
+    stage.kill()
 
 
 @pytest.mark.parametrize("boundary", range(END + 1))

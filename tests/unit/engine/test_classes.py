@@ -133,7 +133,11 @@ def test_a_refusal_is_told_in_terms_of_the_stack_file(error, said):
 
 
 def test_the_error_of_a_call_carries_that_fix(httpserver):
-    body = {"success": False, "errors": [{"message": "no", **refusal("orphaned_provisioned_namespace")}], "result": None}
+    body = {
+        "success": False,
+        "errors": [{"message": "no", **refusal("orphaned_provisioned_namespace")}],
+        "result": None,
+    }
     httpserver.expect_request("/client/v4/x").respond_with_json(body, status=400)
     with pytest.raises(Exception, match="fix: enable `sessions` in the stack file again to keep Conversation"):
         CloudflareApi(httpserver.url_for("/client/v4"), "t" * 40).call("POST", "/x")
