@@ -18,13 +18,15 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, sessions, signatures, streaming } = features;
+  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, sessions, signatures, streaming } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const session = sessions?.(config, { protocols, relay });
   const routes = [...ROUTES, ...(session?.routes ?? [])];
+  const limit = limits?.(config);
+  const kept = cache?.(config, encryption);
   const answer = [
-    cache?.(config, encryption),
+    ...(config.limits.cache_hits === "charged" ? [limit, kept] : [kept, limit]),
     fallback ? fallback(config, upstream, { breaker, continuation }) : single(config, upstream),
   ].filter(Boolean);
   const run = compose(

@@ -1,5 +1,5 @@
-/** For headers and reports: which target answered, every call made, what cache and breaker said, milliseconds. */
-export const newFacts = () => ({ target: null, calls: [], cache: null, age: null, breaker: [], upstream_ms: null });
+/** For headers and reports: which target answered, every call made, what cache and breaker said, milliseconds, further headers. */
+export const newFacts = () => ({ target: null, calls: [], cache: null, age: null, breaker: [], upstream_ms: null, headers: {} });
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 

@@ -35,6 +35,7 @@ function factHeaders(headers, { facts, chat, drill, started }) {
   if (facts.cache) headers.set("x-edge-cache", facts.cache);
   if (facts.age !== null) headers.set("age", String(facts.age));
   if (drill) headers.set("x-edge-drill", drill.fault);
+  for (const [name, value] of Object.entries(facts.headers)) headers.set(name, value);
   for (const name of ["conversation", "run", "previous"]) if (facts[name]) headers.set(`x-edge-${name}`, facts[name]);
   const timings = [`edge;dur=${Date.now() - started}`];
   if (facts.cache) timings.push(`cache;desc=${facts.cache}`);

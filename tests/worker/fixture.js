@@ -11,6 +11,8 @@ import { cors } from "../../worker_src/cors/step.js";
 import { drills } from "../../worker_src/drills/step.js";
 import { encryption } from "../../worker_src/encryption/step.js";
 import { fallback } from "../../worker_src/fallback/step.js";
+import { limiter } from "../../worker_src/limits/limiter.js";
+import { limits } from "../../worker_src/limits/step.js";
 import { openai } from "../../worker_src/protocols/openai.js";
 import { conversation } from "../../worker_src/sessions/conversation.js";
 import { sessions } from "../../worker_src/sessions/step.js";
@@ -36,7 +38,7 @@ export function configuration(changes = {}) {
     features: ["auth", "cache", "cors", "drills", "fallback", "streaming"],
     protocols: ["openai"],
     auth: { mode: "keys", keys: { ci: { tenant: "ci" }, other: { tenant: "other" }, narrow: { tenant: "ci", models: ["m"] } } },
-    limits: { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null },
+    limits: { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules: [], cache_hits: "free" },
     timeouts: TIMEOUTS,
     upstreams: { ai: { type: "workers-ai", gateway: null } },
     models: { m: { targets: [target("one"), target("two")] }, lone: { targets: [target("one")] } },
@@ -51,7 +53,7 @@ export function configuration(changes = {}) {
   };
 }
 
-const OPTIONAL = { breaker, continuation, encryption, sessions, signatures };
+const OPTIONAL = { breaker, continuation, encryption, limits, sessions, signatures };
 
 /**
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes
@@ -63,7 +65,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
   for (const name of including) features[name] = OPTIONAL[name];
   const app = createApp(configuration({ features: Object.keys(features), ...config }), {
     features,
-    objects: { Conversation: conversation },
+    objects: { Conversation: conversation, Limiter: limiter },
     protocols: { openai },
     upstreams: { "workers-ai": workersAi, "openai-compatible": openaiCompatible },
   });
@@ -87,6 +89,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
     ...env,
   };
   bindings.CONVERSATION ??= new Objects((state) => new app.objects.Conversation(state, bindings));
+  bindings.LIMITER ??= new Objects((state) => new app.objects.Limiter(state, bindings));
   const fetch = async (path, { method = "GET", key = KEYS.ci, headers = {}, body, signal } = {}) => {
     const all = { ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers };
     const text = body === undefined || typeof body === "string" || body instanceof ReadableStream ? body : JSON.stringify(body);
@@ -98,6 +101,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
     calls,
     values,
     objects: bindings.CONVERSATION,
+    limiters: bindings.LIMITER,
     fetch,
     chat: (body, options = {}) => fetch("/v1/chat/completions", { method: "POST", body, ...options }),
     settled: () => Promise.all(waiting),

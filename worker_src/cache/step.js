@@ -1,3 +1,4 @@
+import { userOf } from "../protocols/chat.js";
 import { Collector } from "../protocols/collector.js";
 import { DONE, listed, resumed } from "../streaming/lists.js";
 import { deadline } from "../upstream/deadline.js";
@@ -26,6 +27,8 @@ export function cache(config, encryption) {
     flights: new Map(),
     deadline: config.fallback?.deadline_ms ?? 0,
   };
+  // Where limits count, a call is shared by those who are counted together: what one is refused is not for all.
+  const flightOf = config.limits.rules.length ? (key, context) => JSON.stringify([key, context.caller.name, userOf(context.chat)]) : (key) => key;
   return async (context, next) => {
     const until = deadline(context, Infinity);
     const asked = directives(context.request.headers.get("cache-control"));
@@ -52,9 +55,10 @@ export function cache(config, encryption) {
       context.facts.cache = "MISS";
       return next();
     }
-    const flying = asked.read ? flights.get(key) : null;
+    const number = flightOf(key, context);
+    const flying = asked.read ? flights.get(number) : null;
     const shared = flying && !flying.flight.over;
-    return shared ? join(context, flying) : depart(layers, context, next, { key, name });
+    return shared ? join(context, flying) : depart(layers, context, next, { key, name, number });
   };
 }
 
@@ -82,16 +86,16 @@ async function join(context, { flight, leader }) {
 
 /** Begins a call that others may follow. */
 function depart(layers, context, next, at) {
-  const { key } = at;
+  const { number } = at;
   context.facts.cache = "MISS";
   const flight = new Flight(longestSilence(context, layers.deadline));
   const flying = { flight, leader: context };
-  layers.flights.set(key, flying);
+  layers.flights.set(number, flying);
   const follower = flight.follow();
   const abort = new AbortController();
   context.signal = abort.signal;
   const land = () => {
-    if (layers.flights.get(key) === flying) layers.flights.delete(key);
+    if (layers.flights.get(number) === flying) layers.flights.delete(number);
   };
   context.waitUntil(fly(layers, context, next, { ...at, land }, flight));
   // Whether guests still follow only a timer of this request can tell.

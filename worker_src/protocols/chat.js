@@ -33,6 +33,7 @@ const KINDS = {
   logit_bias: [isObject, "an object"],
   logprobs: [(value) => typeof value === "boolean", "true or false"],
   user: [isText, "a string"],
+  safety_identifier: [isText, "a string"],
   metadata: [isObject, "an object"],
 };
 
@@ -91,6 +92,9 @@ function conversationOf(given, { features }) {
   if (!isText(id)) wrong("conversation", "must be a string or an object with an id");
   return id;
 }
+
+/** The caller's own name of the user that a request is for, null if there is none. */
+export const userOf = ({ settings }) => settings.safety_identifier ?? settings.user ?? null;
 
 /** About how many characters a token has (OpenAI's rule of thumb for English). */
 const CHARACTERS_A_TOKEN = 4;

@@ -137,11 +137,12 @@ export class Run {
 }
 
 /** The facts of a context that headers and reports need. */
-const factsOf = ({ target, calls, cache, age, breaker, upstream_ms: ms }) => ({
+const factsOf = ({ target, calls, cache, age, breaker, headers, upstream_ms: ms }) => ({
   target,
   cache,
   age,
   breaker,
+  headers,
   upstream_ms: ms,
   calls: calls.map(({ target: name, outcome, began, usage, estimated, ms: took }) => ({ target: name, outcome, began, usage, estimated, ms: took })),
 });

@@ -1,0 +1,51 @@
+import { costOf } from "../cost/price.js";
+import { tokensOf } from "../protocols/chat.js";
+import { nameOf } from "../upstream/call.js";
+
+/**
+ * What a request uses, in whole units of each rule's `of`: requests, tokens, and money in billionths of a dollar, so
+ * that sums are exact.
+ */
+const UNITS_A_DOLLAR = 1_000_000_000;
+
+/** A rule's bound in these units. */
+export const unitsOf = ({ of, at_most: most }) => (of === "usd" ? Math.round(most * UNITS_A_DOLLAR) : most);
+
+const NOTHING = Object.freeze({ requests: 0, tokens: 0, usd: 0 });
+const bytes = new TextEncoder();
+
+/**
+ * The most that a request may use. Its tokens are estimated as everywhere; for money a prompt has as many tokens as it
+ * has bytes, which is more than any tokenizer makes of it.
+ */
+export function reserved({ messages, settings, targets }) {
+  const output = Math.max(settings.max_tokens ?? 0, settings.max_completion_tokens ?? 0) * (settings.n ?? 1);
+  const usage = { prompt_tokens: bytes.encode(JSON.stringify([messages, settings.tools ?? null])).length, completion_tokens: output };
+  const costs = targets.map(({ price }) => (price ? costOf({ ...usage }, { ...price, cached_input: null }) : 0));
+  return { requests: 1, tokens: tokensOf(messages) + output, usd: Math.ceil(Math.max(...costs) * UNITS_A_DOLLAR) };
+}
+
+/**
+ * What a request has used, now that it is over.
+ * @param {{chat: object, facts: object}} context
+ * @param {{prompt_tokens: number}|null} told usage of an answer that the cache gave
+ * @param {{tokens: number, usd: number}} most what was reserved: what a call used that did not tell it
+ */
+export function used({ chat, facts }, told, most) {
+  const prices = new Map(chat.targets.map((target) => [nameOf(target), target.price]));
+  const prompt = { prompt_tokens: tokensOf(chat.messages) };
+  // A model whose caller left before its first word has read the prompt all the same.
+  const parts = facts.calls
+    .filter(({ began, outcome }) => began || outcome === "left")
+    .map(({ target, began, usage }) => amountOf(began ? usage : prompt, prices.get(target), most));
+  if (["HIT", "COALESCED"].includes(facts.cache)) parts.push(amountOf(told, prices.get(facts.target), most));
+  if (!parts.length) return NOTHING;
+  const sum = (unit) => parts.reduce((total, part) => total + part[unit], 0);
+  return { requests: 1, tokens: sum("tokens"), usd: sum("usd") };
+}
+
+function amountOf(usage, price, most) {
+  if (!usage) return most;
+  const { prompt_tokens: prompt = 0, completion_tokens: completion = 0 } = usage;
+  return { tokens: prompt + completion, usd: price ? Math.round(costOf(usage, price) * UNITS_A_DOLLAR) : 0 };
+}
