@@ -1,79 +1,14 @@
 """Conversations on the deployed Worker: objects in workerd, SQLite on disk, and real clients."""
 
-import os
-import secrets
-import signal
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
-from edgewright.engine.api import CloudflareApi
-from edgewright.engine.embedded import EmbeddedEngine
-from edgewright.keys import new_client_key
-from edgewright.localcloud import LocalCloud
 from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from edgewright_verify.upstream.script import TEXT
 from openai import OpenAI
 
-from .conftest import ROOT
-
-KEY = new_client_key()
-
-
-def stack(base_url):
-    return {
-        "upstreams": {"wall": {"type": "openai-compatible", "base_url": base_url, "key": "none"}},
-        "models": {
-            name: {"targets": [{"upstream": "wall", "model": name}]} for name in ("good", "slow", "cut", "flood")
-        },
-        "default_model": "good",
-        "sessions": {"enabled": True},
-        "auth": {"keys": {"demo": {"tenant": "demo"}}},
-        "client_keys": {"demo": KEY},
-    }
-
-
-class Stage:
-    """A local cloud with the stack on it, whose state outlives it."""
-
-    def __init__(self, folder, upstream):
-        self.folder, self.upstream = folder, upstream
-        self.http = httpx.Client()
-
-    def __enter__(self):
-        self.cloud = LocalCloud(state_dir=self.folder / "cloud").__enter__()
-        self.deploy()
-        return self
-
-    def __exit__(self, *why):
-        self.http.close()
-        self.cloud.__exit__(*why)
-
-    def deploy(self, **changes):
-        api = CloudflareApi(self.cloud.api_url, self.cloud.token)
-        engine = EmbeddedEngine(ROOT, "local", api=lambda: api, overrides={**stack(self.upstream.base_url), **changes})
-        engine.up(lambda *_: None)
-        self.url = engine.outputs(reveal=True)["url"]
-        self.http.close()
-        self.http = httpx.Client(base_url=f"{self.url}/v1", headers={"authorization": f"Bearer {KEY}"}, timeout=20)
-
-    def kill(self):
-        """SIGKILL to workerd; returns when the local cloud has started it again."""
-        with httpx.Client(headers={"authorization": f"Bearer {self.cloud.token}"}) as control:
-
-            def state():
-                return control.get(f"{self.cloud.control_url}/state").json()["workerd"]
-
-            before = state()
-            os.kill(before["pid"], signal.SIGKILL)
-            while (now := state())["revivals"] == before["revivals"] or now["pid"] is None:
-                threading.Event().wait(0.005)
-
-    def say(self, text, conversation, *, headers=(), **more):
-        body = {"messages": [{"role": "user", "content": text}], "conversation": conversation, **more}
-        return self.http.post("/chat/completions", json=body, headers=dict(headers))
+from .stage import KEY, Stage, fresh
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +24,6 @@ def stage(tmp_path_factory, upstream):
         patch.setenv(STATE_VARIABLE, str(folder))
         with Stage(folder, upstream) as made:
             yield made
-
-
-def fresh(prefix="talk"):
-    return f"{prefix}-{secrets.token_hex(6)}"
 
 
 def test_the_official_client_talks_over_two_turns(stage):
@@ -176,7 +107,7 @@ def test_stop_ends_a_run_for_all_and_its_call(stage):
         reading = pool.submit(lambda: stage.http.get(f"{path}/events").text)
         stage.http.post(f"{path}/stop").raise_for_status()
         assert "run_stopped" in reading.result()
-    (call,) = httpx.get(f"{stage.upstream.url}/wall/calls", params={"containing": talk}).json()
+    (call,) = stage.calls(talk)
     assert call["outcome"] == "cancelled"
 
 
@@ -196,4 +127,4 @@ def test_a_turn_sent_again_with_its_key_is_answered_once(stage):
         answers = list(pool.map(lambda _: stage.say(f"once {talk}", talk, stream=True, headers=headers), range(10)))
     assert len({answer.text for answer in answers}) == 1
     assert len(stage.http.get(f"/conversations/{talk}").json()["messages"]) == 2
-    assert len(httpx.get(f"{stage.upstream.url}/wall/calls", params={"containing": talk}).json()) == 1
+    assert len(stage.calls(talk)) == 1

@@ -9,7 +9,8 @@ import pytest
 from edgewright.localcloud.runtime import supervisor
 from edgewright.paths import STATE_VARIABLE
 
-from .test_conversations import Stage, events, fresh
+from .stage import Stage, fresh
+from .test_conversations import events
 
 WORDS = ("one ", "two ", "three")
 END = len(WORDS) + 1  # the finish, which comes with [DONE]

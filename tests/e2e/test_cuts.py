@@ -10,7 +10,7 @@ import pytest
 from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 
-from .test_conversations import KEY, Stage, fresh
+from .stage import KEY, Stage, fresh
 
 CUTS = int(os.environ.get("CUTS", "200"))
 READERS = 8

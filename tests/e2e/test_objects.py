@@ -9,7 +9,7 @@ from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .conftest import ROOT
-from .test_conversations import Stage, fresh, stack
+from .stage import Stage, fresh, stack
 
 OFF = {"sessions": {"enabled": False}}
 DELETED = {**OFF, "deleted_objects": ["Conversation"]}

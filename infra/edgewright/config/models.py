@@ -19,6 +19,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9@][A-Za-z0-9@._:/-]{0,127}$")]
 # Travels in headers: printable ASCII without quotes and backslashes.
 UpstreamModel = Annotated[str, Field(pattern=r"^[!#-\[\]-~]{1,256}$")]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000, strict=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
 # A secret, or several that hold at once while they are being changed: the first is the newest.
 Keys = SecretStr | Annotated[list[SecretStr], Field(min_length=1, max_length=4)]
@@ -88,6 +89,16 @@ class TargetTimeouts(Section):
     idle_ms: Milliseconds | None = None
 
 
+class Price(Section):
+    """US dollars for a million tokens."""
+
+    input: Dollars
+    output: Dollars
+    cached_input: Dollars | None = Field(
+        default=None, description="tokens that the upstream has cached; absent: `input`"
+    )
+
+
 class Target(Section):
     """One place where a model can be answered."""
 
@@ -98,6 +109,7 @@ class Target(Section):
         default="prefill",
         description="how it goes on with a broken answer: from an unfinished assistant turn, or by saying it again",
     )
+    price: Price | None = Field(default=None, description="what it costs; limits of money need it")
 
 
 class Model(Section):
@@ -216,8 +228,35 @@ class Auth(Section):
     signed_requests: bool = Field(default=False, description="accept requests signed with `signing_keys` too")
 
 
+class LimitRule(Section):
+    """How much may be used in a window of time: reserved before a model is asked, settled by what it used."""
+
+    name: Name = Field(description="what headers and refusals call it")
+    per: Literal["key", "tenant", "user"] = Field(
+        description="whose use is counted; `user`: the request's own `user`, and a request without one is not counted"
+    )
+    of: Literal["requests", "tokens", "usd"]
+    at_most: Annotated[float, Field(gt=0, le=1_000_000_000, strict=False)] = Field(
+        description="whole requests or tokens, or US dollars"
+    )
+    window_seconds: Annotated[int, Field(ge=1, le=31_536_000)]
+    kind: Literal["fixed", "sliding"] = Field(
+        default="sliding", description="`fixed`: begins anew with each full window of UTC; `sliding`: any such time"
+    )
+    keys: Annotated[list[Name], Field(min_length=1)] | None = Field(
+        default=None, description="names in `auth.keys` that it is for; absent: all"
+    )
+    models: Annotated[list[ModelName], Field(min_length=1)] | None = Field(
+        default=None, description="public models that it is for; absent: all"
+    )
+    fail: Literal["open", "closed"] | None = Field(
+        default=None,
+        description="when the limiter cannot be asked: let requests pass, or refuse them; absent: `closed` for usd",
+    )
+
+
 class Limits(Section):
-    """Bounds of one request."""
+    """Bounds of one request, and of what keys, tenants and users may use."""
 
     max_body_bytes: Annotated[int, Field(ge=1_024, le=104_857_600)] = 4_194_304
     max_messages: Annotated[int, Field(ge=1, le=10_000)] = 1_000
@@ -226,6 +265,12 @@ class Limits(Section):
     )
     max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="longest answer a request may ask for, and what it gets if it asks for none"
+    )
+    rules: Annotated[list[LimitRule], Field(max_length=16)] = Field(
+        default=[], description="limits over time; all that apply to a request hold at once"
+    )
+    cache_hits: Literal["free", "charged"] = Field(
+        default="free", description="whether `rules` count answers for which no model was asked"
     )
 
 
@@ -291,7 +336,7 @@ class StackConfig(Section):
     auth: Auth = Auth()
     limits: Limits = Limits()
     sessions: Sessions = Sessions()
-    deleted_objects: list[Literal["Conversation"]] = Field(
+    deleted_objects: list[Literal["Conversation", "Limiter"]] = Field(
         default=[], description="Durable Object classes to delete with all that they hold; their feature must be off"
     )
     cors: Cors = Cors()
@@ -335,6 +380,7 @@ class StackConfig(Section):
             "drills": self.verification.drills,
             "encryption": self.kv and self.cache.encryption,
             "fallback": self.fallback.enabled,
+            "limits": bool(self.limits.rules),
             "sessions": self.sessions.enabled,
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
@@ -344,7 +390,8 @@ class StackConfig(Section):
     @property
     def objects(self) -> list[str]:
         """Sorted names of the Durable Object classes that this stack ships."""
-        return ["Conversation"] if self.sessions.enabled else []
+        enabled = {"Conversation": self.sessions.enabled, "Limiter": bool(self.limits.rules)}
+        return [name for name, on in enabled.items() if on]
 
     @property
     def kv(self) -> bool:

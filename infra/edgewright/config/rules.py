@@ -7,9 +7,12 @@ from collections.abc import Iterable
 
 from pydantic import SecretStr
 
-from edgewright.config.models import OpenAiCompatibleUpstream, StackConfig, each, secret_binding
+from edgewright.config.models import LimitRule, OpenAiCompatibleUpstream, StackConfig, each, secret_binding
 
 Findings = Iterable[str]
+
+MOST_DOLLARS = 1_000_000
+"""Counted in billionths by the Worker, whose whole numbers end at 2^53."""
 
 
 def check(config: StackConfig) -> list[str]:
@@ -26,6 +29,7 @@ def check(config: StackConfig) -> list[str]:
         _origins,
         _encryption,
         _fallback,
+        _limits,
         _drills,
         _deleted_objects,
     )
@@ -176,6 +180,43 @@ def _fallback(config: StackConfig) -> Findings:
             f"breaker.open_ms: {config.breaker.open_ms} is more than max_open_ms, {config.breaker.max_open_ms}. "
             "Fix: lower open_ms or raise max_open_ms."
         )
+
+
+def _limits(config: StackConfig) -> Findings:
+    seen: set[str] = set()
+    for index, rule in enumerate(config.limits.rules):
+        where = f"limits.rules[{index}]"
+        if rule.name in seen:
+            yield f"{where}.name: {rule.name!r} is already the name of another rule. Fix: give it another name."
+        seen.add(rule.name)
+        if rule.of != "usd" and rule.at_most != int(rule.at_most):
+            yield f"{where}.at_most: {rule.at_most} is no whole number of {rule.of}. Fix: write a whole number."
+        if rule.of == "usd" and rule.at_most > MOST_DOLLARS:
+            yield f"{where}.at_most: {rule.at_most:.0f} dollars are too many to count. Fix: at most {MOST_DOLLARS}."
+        if rule.of != "requests" and config.limits.max_output_tokens is None:
+            yield (
+                f"{where}.of: {rule.of!r} needs limits.max_output_tokens, so that what a request may use at most is "
+                "known before a model is asked. Fix: set it, to 4096 for example."
+            )
+        yield from _of_rule(config, where, rule)
+
+
+def _of_rule(config: StackConfig, where: str, rule: LimitRule) -> Findings:
+    for name in rule.keys or []:
+        if name not in config.auth.keys:
+            yield f"{where}.keys: {name!r} is not in auth.keys. Fix: {_one_of(config.auth.keys)}."
+    for name in rule.models or []:
+        if name not in config.models:
+            yield f"{where}.models: {name!r} is not in models. Fix: {_one_of(config.models)}."
+    for name, model in config.models.items():
+        if rule.of != "usd" or name not in (rule.models or [name]):
+            continue
+        for place, target in enumerate(model.targets):
+            if target.price is None:
+                yield (
+                    f"models.{name}.targets[{place}].price: is missing, and {where} limits money. "
+                    "Fix: write price: {input: 0.1, output: 0.4}, in US dollars for a million tokens."
+                )
 
 
 def _encryption(config: StackConfig) -> Findings:

@@ -15,8 +15,8 @@ from edgewright.errors import ApiError
 if TYPE_CHECKING:
     from edgewright.engine.api import CloudflareApi
 
-FEATURES = {"Conversation": "sessions"}
-"""The section of the stack file that brings each class."""
+FEATURES = {"Conversation": "sessions", "Limiter": "limits.rules"}
+"""What in the stack file brings each class."""
 
 LIST_LIMIT = 1000
 MOST_COUNTED = 10_000

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from edgewright.config.models import (
     ClientKey,
+    Limits,
     OpenAiCompatibleUpstream,
     StackConfig,
     Target,
@@ -35,13 +36,17 @@ FEATURES = {
             "drills",
             "encryption",
             "fallback",
+            "limits",
             "sessions",
             "streaming",
         )
     },
     "signatures": Part("signatures", "auth/signed.js", "signatures"),
 }
-OBJECTS = {"Conversation": Part("Conversation", "sessions/conversation.js", "conversation")}
+OBJECTS = {
+    "Conversation": Part("Conversation", "sessions/conversation.js", "conversation"),
+    "Limiter": Part("Limiter", "limits/limiter.js", "limiter"),
+}
 PROTOCOLS = (Part("openai", "protocols/openai.js", "openai"),)
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),
@@ -72,7 +77,7 @@ def config_values(config: StackConfig) -> dict[str, Any]:
             "mode": config.auth.mode,
             "keys": {name: _client_key(key) for name, key in sorted(config.auth.keys.items())},
         },
-        "limits": config.limits.model_dump(),
+        "limits": _limits(config.limits),
         "timeouts": config.timeouts.model_dump(),
         "upstreams": {name: _upstream(name, upstream) for name, upstream in sorted(config.upstreams.items())},
         "models": {
@@ -95,6 +100,16 @@ def config_values(config: StackConfig) -> dict[str, Any]:
     return values
 
 
+def _limits(limits: Limits) -> dict[str, Any]:
+    rules = [rule.model_dump() | {"fail": rule.fail or _failing(rule.of)} for rule in limits.rules]
+    return limits.model_dump() | {"rules": rules}
+
+
+def _failing(unit: str) -> str:
+    """Money is not spent where nobody can count it; a request that is not counted does little harm."""
+    return "closed" if unit == "usd" else "open"
+
+
 def _upstream(name: str, upstream: Upstream) -> dict[str, Any]:
     if isinstance(upstream, WorkersAiUpstream):
         return {"type": upstream.type, "gateway": upstream.gateway}
@@ -113,6 +128,7 @@ def _target(config: StackConfig, target: Target) -> dict[str, Any]:
         "model": target.model,
         "timeouts": timeouts,
         "continuation": target.continuation,
+        "price": None if target.price is None else target.price.model_dump(),
     }
 
 

@@ -21,6 +21,12 @@ GOOD = {
 }
 
 
+RULE = {"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window_seconds": 60}
+MONEY = {"name": "budget", "per": "tenant", "of": "usd", "at_most": 25.5, "window_seconds": 86_400, "kind": "fixed"}
+BOUND = {"max_output_tokens": 4096}
+PRICED = {"small": {"targets": [{"upstream": "ai", "model": "@cf/x", "price": {"input": 0.1, "output": 0.4}}]}}
+
+
 def findings(**changes):
     with pytest.raises(ConfigError) as caught:
         from_values({**GOOD, **changes}, source="Pulumi.dev.yaml")
@@ -49,6 +55,24 @@ def test_a_good_stack_is_accepted_with_safe_defaults():
             {"sessions": {"enabled": True}, "deleted_objects": ["Conversation"]},
             ["deleted_objects: 'Conversation' is in use", "turn its feature off first"],
         ),
+        ({"limits": {"rules": [RULE, RULE]}}, ["limits.rules[1].name", "'burst'", "another name"]),
+        ({"limits": {"rules": [{**RULE, "at_most": 1.5}]}}, ["limits.rules[0].at_most", "1.5", "whole number"]),
+        ({"limits": {"rules": [{**RULE, "at_most": 0}]}}, ["limits.rules[0].at_most", "0"]),
+        ({"limits": {"rules": [{**RULE, "keys": ["cj"]}]}}, ["limits.rules[0].keys", "'cj'", "ci"]),
+        ({"limits": {"rules": [{**RULE, "models": ["big"]}]}}, ["limits.rules[0].models", "'big'", "small"]),
+        ({"limits": {"rules": [{**RULE, "of": "tokens"}]}}, ["limits.rules[0].of", "'tokens'", "max_output_tokens"]),
+        (
+            {"limits": {**BOUND, "rules": [MONEY]}},
+            ["models.small.targets[0].price", "limits.rules[0]", "price: {input"],
+        ),
+        (
+            {"limits": {**BOUND, "rules": [{**MONEY, "at_most": 1e7, "models": ["small"]}]}, "models": PRICED},
+            ["limits.rules[0].at_most", "10000000 dollars", "at most 1000000"],
+        ),
+        (
+            {"limits": {"rules": [RULE]}, "deleted_objects": ["Limiter"]},
+            ["deleted_objects: 'Limiter' is in use", "turn its feature off first"],
+        ),
         ({"deleted_objects": ["Talk"]}, ["deleted_objects[0]", '"Talk"', "'Conversation'"]),
         ({"cahce": {}}, ["cahce: unknown key", "did you mean cache?"]),
         ({"cache": {"enabled": True, "ttl_seconds": 30}}, ["cache.ttl_seconds", "30", "60 or more"]),
@@ -72,6 +96,12 @@ def test_a_mistake_names_key_value_and_fix(changes, expected):
     finding = one(**changes)
     for part in expected:
         assert part in finding
+
+
+def test_limits_bring_their_feature_and_class():
+    config = from_values({**GOOD, "models": PRICED, "limits": {**BOUND, "rules": [RULE, MONEY]}}, source="x")
+    assert "limits" in config.features
+    assert config.objects == ["Limiter"]
 
 
 def test_an_upstream_without_its_key():

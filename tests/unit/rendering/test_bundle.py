@@ -33,6 +33,9 @@ EVERYTHING = {
     "cache_keys": ["ca" * 32],
     "cors": {"origins": ["https://app.example"]},
     "fallback": {"mid_stream": "continue"},
+    "limits": {
+        "rules": [{"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window_seconds": 60}],
+    },
     "sessions": {"enabled": True},
     "verification": {"drills": True},
     "upstreams": {
@@ -75,6 +78,7 @@ def test_the_hash_follows_the_content():
         ("encryption/", EVERYTHING, {"cache": {"enabled": True}}),
         ("auth/signed.js", EVERYTHING, {}),
         ("sessions/", {"sessions": {"enabled": True}}, {}),
+        ("limits/", EVERYTHING, {}),
         ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
         ("upstream/openai_compatible.js", EVERYTHING, {}),
     ],
@@ -87,9 +91,11 @@ def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
 def test_everything_together_stays_small_and_no_secret_is_in_it():
     everything = bundle(**EVERYTHING)
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
-    stateless = bundle(**{**EVERYTHING, "sessions": {"enabled": False}})
+    unlimited = bundle(**{**EVERYTHING, "limits": {}})
+    stateless = bundle(**{**EVERYTHING, "limits": {}, "sessions": {"enabled": False}})
     assert stateless.size < 100_000
-    assert everything.size - stateless.size < 36_000
+    assert unlimited.size - stateless.size < 36_000
+    assert everything.size - unlimited.size < 13_000
     text = "".join(module.source for module in everything.modules)
     for secret in (KEY, SIGNING_KEY, "ca" * 32, "canary-drill-secret", "canary-upstream-key"):
         assert secret not in text

@@ -1,0 +1,80 @@
+"""A local cloud with a stack of conversations on it, over a scripted upstream: what several e2e tests play on."""
+
+import os
+import secrets
+import signal
+import threading
+
+import httpx
+from edgewright.engine.api import CloudflareApi
+from edgewright.engine.embedded import EmbeddedEngine
+from edgewright.keys import new_client_key
+from edgewright.localcloud import LocalCloud
+
+from .conftest import ROOT
+
+KEY = new_client_key()
+
+
+def stack(base_url):
+    return {
+        "upstreams": {"wall": {"type": "openai-compatible", "base_url": base_url, "key": "none"}},
+        "models": {
+            name: {"targets": [{"upstream": "wall", "model": name}]} for name in ("good", "slow", "cut", "flood")
+        },
+        "default_model": "good",
+        "sessions": {"enabled": True},
+        "auth": {"keys": {"demo": {"tenant": "demo"}}},
+        "client_keys": {"demo": KEY},
+    }
+
+
+class Stage:
+    """A local cloud with the stack on it, whose state outlives it."""
+
+    def __init__(self, folder, upstream, **changes):
+        self.folder, self.upstream, self.changes = folder, upstream, changes
+        self.http = httpx.Client()
+
+    def __enter__(self):
+        self.cloud = LocalCloud(state_dir=self.folder / "cloud").__enter__()
+        self.deploy()
+        return self
+
+    def __exit__(self, *why):
+        self.http.close()
+        self.cloud.__exit__(*why)
+
+    def deploy(self, **changes):
+        api = CloudflareApi(self.cloud.api_url, self.cloud.token)
+        engine = EmbeddedEngine(
+            ROOT, "local", api=lambda: api, overrides={**stack(self.upstream.base_url), **self.changes, **changes}
+        )
+        engine.up(lambda *_: None)
+        self.url = engine.outputs(reveal=True)["url"]
+        self.http.close()
+        self.http = httpx.Client(base_url=f"{self.url}/v1", headers={"authorization": f"Bearer {KEY}"}, timeout=20)
+
+    def kill(self):
+        """SIGKILL to workerd; returns when the local cloud has started it again."""
+        with httpx.Client(headers={"authorization": f"Bearer {self.cloud.token}"}) as control:
+
+            def state():
+                return control.get(f"{self.cloud.control_url}/state").json()["workerd"]
+
+            before = state()
+            os.kill(before["pid"], signal.SIGKILL)
+            while (now := state())["revivals"] == before["revivals"] or now["pid"] is None:
+                threading.Event().wait(0.005)
+
+    def calls(self, containing):
+        """The model's own log of the calls whose messages contain a text."""
+        return httpx.get(f"{self.upstream.url}/wall/calls", params={"containing": containing}).json()
+
+    def say(self, text, conversation, *, headers=(), **more):
+        body = {"messages": [{"role": "user", "content": text}], "conversation": conversation, **more}
+        return self.http.post("/chat/completions", json=body, headers=dict(headers))
+
+
+def fresh(prefix="talk"):
+    return f"{prefix}-{secrets.token_hex(6)}"
