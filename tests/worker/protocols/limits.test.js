@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { ask, harness } from "../fixture.js";
 
-const LIMITS = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: 100, max_output_tokens: 50 };
+const LIMITS = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: 100, max_output_tokens: 50, rules: [], cache_hits: "free" };
 const made = () => harness({ config: { limits: LIMITS } });
 
 test("an answer's length is bounded, whether the request bounds it or not", async () => {
