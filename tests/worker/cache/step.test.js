@@ -118,17 +118,22 @@ test("KV that fails or is slow is a miss, not a failure", async () => {
 });
 
 test("an answer that lands while KV is asked is a hit, and no second call", async () => {
-  let asked = 0;
   let slow;
-  const get = () => ((asked += 1) === 1 ? null : new Promise((resolve) => { slow = () => resolve(null); }));
+  const asked = new Promise((resolve) => {
+    slow = { asked: resolve };
+  });
+  const get = () => {
+    if (slow.answer) return null;
+    slow.asked();
+    return new Promise((resolve) => { slow.answer = () => resolve(null); });
+  };
   const { chat, calls, settled } = harness({ env: { CACHE: { get, put: async () => {} } } });
-  const first = chat(ask("x"));
-  const second = chat(ask("x"));
-  await first;
+  const late = chat(ask("x"));
+  await asked;
+  await chat(ask("x"));
   await settled();
-  while (!slow) await new Promise(setImmediate);
-  slow();
-  assert.equal(cacheOf(await second), "HIT");
+  slow.answer();
+  assert.equal(cacheOf(await late), "HIT");
   assert.equal(calls.length, 1);
 });
 
