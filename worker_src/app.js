@@ -18,10 +18,11 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, sessions, signatures, streaming } = features;
+  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, sessions, signatures, sockets, streaming } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
-  const session = sessions?.(config, { protocols, relay });
+  const socket = sockets?.(config);
+  const session = sessions?.(config, { protocols, relay, sockets: socket });
   const routes = [...ROUTES, ...(session?.routes ?? [])];
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
@@ -34,6 +35,7 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
       cors?.(config),
       envelope,
       route(routes),
+      socket?.admit,
       signatures?.(config),
       auth?.(config),
       pages(config, routes),
@@ -46,6 +48,6 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   );
   return {
     fetch: (request, env, execution) => run(createContext(request, env, execution, config)),
-    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer))])),
+    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), socket)])),
   };
 }

@@ -22,7 +22,7 @@ export function createContext(request, env, execution, config) {
     signal: request.signal,
     waitUntil: (promise) => execution.waitUntil(promise),
     /** Who calls: set by auth; without auth everybody is one tenant. */
-    caller: { name: "anonymous", tenant: "public", models: null },
+    caller: { name: "anonymous", tenant: "public", models: null, routes: null, expires: null },
     route: null,
     /** The body's text, once it has been read. */
     body: null,

@@ -17,6 +17,7 @@ export const CODES = Object.freeze({
   run_stopped: [409, "invalid_request_error"],
   replay_expired: [410, "invalid_request_error"],
   idempotency_key_reused: [422, "invalid_request_error"],
+  upgrade_required: [426, "invalid_request_error"],
   not_found: [404, "invalid_request_error"],
   model_not_found: [404, "invalid_request_error"],
   method_not_allowed: [405, "invalid_request_error"],

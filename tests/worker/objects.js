@@ -56,6 +56,49 @@ class Storage {
   }
 }
 
+/** One end of a WebSocket: what the other end sends is in `received`. */
+class Socket {
+  received = [];
+  closed = null;
+  #attachment = null;
+
+  send(text) {
+    if (this.closed) throw new TypeError("the socket is closed");
+    this.other.received.push(text);
+  }
+
+  close(code, reason) {
+    this.closed = this.other.closed = { code, reason };
+  }
+
+  serializeAttachment(value) {
+    this.#attachment = structuredClone(value);
+  }
+
+  deserializeAttachment() {
+    return structuredClone(this.#attachment);
+  }
+}
+
+globalThis.WebSocketPair = class {
+  constructor() {
+    const [client, server] = [new Socket(), new Socket()];
+    Object.assign(client, { other: server });
+    Object.assign(server, { other: client });
+    Object.assign(this, { 0: client, 1: server });
+  }
+};
+
+globalThis.WebSocketRequestResponsePair = class {};
+
+/** Node's Response knows no 101. */
+globalThis.Response = class extends Response {
+  constructor(body, { webSocket, status, ...init } = {}) {
+    super(body, status === 101 ? init : { ...init, status });
+    if (status === 101) Object.defineProperties(this, { status: { value: 101 }, webSocket: { value: webSocket } });
+  }
+};
+
 /** A namespace of one class: objects by name, each with a storage that outlives it. */
 export class Objects {
   #make;
@@ -82,9 +125,14 @@ export class Objects {
   }
 
   #object(name) {
-    if (!this.#held.has(name)) this.#held.set(name, { storage: new Storage(), object: null });
+    if (!this.#held.has(name)) this.#held.set(name, { storage: new Storage(), sockets: [], object: null });
     const held = this.#held.get(name);
-    held.object ??= this.#make({ storage: held.storage });
+    held.object ??= this.#make({
+      storage: held.storage,
+      setWebSocketAutoResponse: () => {},
+      acceptWebSocket: (socket) => held.sockets.push(socket),
+      getWebSockets: () => held.sockets.filter(({ closed }) => !closed),
+    });
     return held.object;
   }
 
@@ -98,7 +146,24 @@ export class Objects {
 
   /** The objects are gone from memory, whatever they were doing; what they wrote stays. */
   crash() {
+    for (const held of this.#held.values()) Object.assign(held, { object: null, sockets: [] });
+  }
+
+  /** The objects are put away while nothing happens; their sockets stay open. */
+  hibernate() {
     for (const held of this.#held.values()) held.object = null;
+  }
+
+  /** A client's frame, or its end. */
+  async say(client, frame) {
+    const [name] = [...this.#held].find(([, { sockets }]) => sockets.includes(client.other));
+    await this.#object(name).webSocketMessage(client.other, typeof frame === "string" ? frame : JSON.stringify(frame));
+  }
+
+  async leave(client) {
+    const [name] = [...this.#held].find(([, { sockets }]) => sockets.includes(client.other));
+    client.closed = client.other.closed = { code: 1005, reason: "" };
+    await this.#object(name).webSocketClose(client.other);
   }
 
   /** Rings the alarms that are due. */

@@ -9,7 +9,8 @@ export const refused = (message) =>
  * @param {string} name of the key
  * @param {object} config
  * @param {{route: {name: string}, request: Request}} context
- * @returns {{name: string, tenant: string, models: string[]|null}}
+ * @returns {{name: string, tenant: string, models: string[]|null, routes: string[]|null, expires: number|null}} expires:
+ *   milliseconds since the epoch
  * @throws {EdgeError} invalid_api_key, route_not_allowed, origin_not_allowed
  */
 export function callerOf(name, config, { route, request }) {
@@ -22,5 +23,5 @@ export function callerOf(name, config, { route, request }) {
   if (key.origins && !key.origins.includes(request.headers.get("origin"))) {
     throw new EdgeError("origin_not_allowed", "This key may not be used from this origin.");
   }
-  return { name, tenant: key.tenant, models: key.models ?? null };
+  return { name, tenant: key.tenant, models: key.models ?? null, routes: key.routes ?? null, expires: key.expires_ms ?? null };
 }

@@ -13,7 +13,14 @@ export const MOST_DEPTH = 64;
  * @throws {EdgeError} request_too_large, invalid_json, invalid_request
  */
 export async function readJson(context, limit) {
-  const text = await readText(context, limit);
+  return jsonObject(await readText(context, limit));
+}
+
+/**
+ * A JSON object of a caller's text.
+ * @throws {EdgeError} invalid_json, invalid_request
+ */
+export function jsonObject(text) {
   let value;
   try {
     value = JSON.parse(text);

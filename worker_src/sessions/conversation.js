@@ -16,10 +16,10 @@ const MOST_QUEUED = 32;
 
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
- * `answer(context)` is the rest of the pipeline, from the cache to the model. Requests come from the Worker only, which
+ * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets. Requests come from the Worker only, which
  * has authorised them; what they ask is in sessions/remote.js.
  */
-export function conversation(config, answer) {
+export function conversation(config, answer, sockets) {
   return class Conversation {
     #store;
     #directory;
@@ -27,6 +27,7 @@ export function conversation(config, answer) {
     #alarm;
     #runs = new Map();
     #active = null;
+    #sockets = null;
 
     constructor(state, env) {
       this.#store = new Store(state.storage);
@@ -34,6 +35,8 @@ export function conversation(config, answer) {
       this.#alarm = (at) => state.storage.setAlarm(at);
       this.#env = env;
       if (this.#store.exists) this.#recover();
+      const own = { store: this.#store, runs: this.#runs, take: (turn) => this.#runOf(turn) };
+      if (sockets) this.#sockets = new sockets.Sockets(state, config, own);
     }
 
     /** Runs that were going on when the object was lost have ended with it. */
@@ -47,9 +50,11 @@ export function conversation(config, answer) {
     async fetch(request) {
       const [, kind, name, verb] = new URL(request.url).pathname.split("/");
       try {
+        if (kind === "socket") return this.#sockets.accept(request);
         const asked = await request.json();
         if (kind === "directory") return Response.json(this.#directory[name](asked));
         if (kind === "turns") return await this.#turn(asked);
+        if (kind === "tickets") return await this.#sockets.issue(asked);
         if (!this.#store.exists) throw missing();
         return await (kind === "conversation" ? this.#whole(asked) : this.#ofRun(name, verb, asked));
       } catch (thrown) {
@@ -57,8 +62,21 @@ export function conversation(config, answer) {
       }
     }
 
+    webSocketMessage(ws, data) {
+      return this.#sockets?.message(ws, data);
+    }
+
+    webSocketClose(ws) {
+      this.#sockets?.gone(ws);
+    }
+
+    webSocketError(ws) {
+      this.#sockets?.gone(ws);
+    }
+
     async alarm() {
-      if (!this.#store.exists) return;
+      this.#sockets?.forgetTickets();
+      if (!this.#store.exists) return void (await this.#store.clear());
       const now = Date.now();
       if (!this.#runs.size && this.#store.fact("touched") + config.sessions.retention_seconds * 1000 <= now) return void (await this.#delete());
       this.#store.forgetEvents(now - config.sessions.replay_seconds * 1000);
@@ -77,9 +95,13 @@ export function conversation(config, answer) {
 
     /** Takes a turn in and answers with its log as it grows. */
     async #turn(turn) {
+      return this.#follow(await this.#runOf(turn), { after: 0, reader: turn.reader, hurry: false });
+    }
+
+    /** The id of a turn's run: a new one's, or of the one that it repeats. */
+    async #runOf(turn) {
       const known = this.#store.exists ? this.#repeated(turn) : null;
-      const run = known?.run ?? (await this.#take(turn, known?.previous ?? null));
-      return this.#follow(run, { after: 0, reader: turn.reader, hurry: false });
+      return known?.run ?? (await this.#take(turn, known?.previous ?? null));
     }
 
     /** The run of a turn that was sent before with the same key; or the one that failed and is tried again. */
@@ -97,7 +119,7 @@ export function conversation(config, answer) {
       const now = Date.now();
       this.#store.make(now);
       this.#store.begin({ id, key, digest, asked: askedOf(chat), previous }, chat.messages, now);
-      const run = new Run(id, this.#store);
+      const run = new Run(id, this.#store, () => this.#sockets?.wake());
       this.#runs.set(id, run);
       await this.#schedule();
       void this.#carryOut(run, turn);
@@ -192,6 +214,7 @@ export function conversation(config, answer) {
       await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
       const listed = this.#store.fact("listed");
       await this.#store.clear();
+      this.#sockets?.close();
       if (listed) await this.#tell(listed.directory, "forget", { id: listed.id });
     }
 

@@ -2,6 +2,7 @@ import { EdgeError } from "../errors.js";
 import { STREAM } from "../protocols/step.js";
 import { Lines } from "./lines.js";
 import { Remote, keptChat } from "./remote.js";
+import { wrong } from "./turn.js";
 
 const LIST = { scope: "conversations", methods: ["GET"] };
 
@@ -17,8 +18,8 @@ export const ROUTES = [
 const MOST_LISTED = 100;
 
 /** Answers the routes of conversations and their runs. */
-export function pages({ protocols, relay }) {
-  const handlers = { conversations, conversation, export: exported, run, stop, events: (context) => events(context, protocols.openai, relay) };
+export function pages({ protocols, relay, more }) {
+  const handlers = { conversations, conversation, export: exported, run, stop, events: (context) => events(context, protocols.openai, relay), ...more };
   return async (context, next) => handlers[context.route.name]?.(context) ?? next();
 }
 
@@ -97,7 +98,6 @@ function shown({ id, status, created, ended, model, facts, previous, replayable,
 }
 
 const seconds = (milliseconds) => Math.floor(milliseconds / 1000);
-const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
 
 function number(text, param, most = Number.MAX_SAFE_INTEGER) {
   if (!/^\d{1,16}$/.test(text) || Number(text) > most) throw wrong(param, `must be a whole number up to ${most}`);

@@ -9,7 +9,7 @@ export const directoryOf = (tenant) => named("directory", tenant);
 /** Asks an object, by name. */
 export function askObject(env, name, path, { method = "POST", body = {}, ...more } = {}) {
   const stub = env.CONVERSATION.get(env.CONVERSATION.idFromName(name));
-  return stub.fetch(`https://object/${path}`, { method, body: JSON.stringify(body), ...more });
+  return stub.fetch(`https://object/${path}`, { method, body: method === "GET" ? undefined : JSON.stringify(body), ...more });
 }
 
 /** The Worker's way to the objects of its caller. */
@@ -30,6 +30,11 @@ export class Remote {
     return this.#send(named("conversation", this.#tenant, id), path, options);
   }
 
+  /** Hands an upgrade on to a conversation's object. */
+  upgrade(id, headers) {
+    return this.#send(named("conversation", this.#tenant, id), "socket", { method: "GET", headers: { upgrade: "websocket", ...headers } });
+  }
+
   list(query) {
     return this.#send(directoryOf(this.#tenant), "directory/list", { body: query });
   }
@@ -42,7 +47,7 @@ export class Remote {
       console.warn("an object failed", thrown?.name);
       throw new EdgeError("conversation_unavailable", "The conversation cannot be reached just now; try again.", { headers: { "retry-after": "1" } });
     }
-    if (response.ok) return response;
+    if (response.ok || response.status === 101) return response;
     const { error, head } = await response.json();
     throw Object.assign(thrownOf(error), { head });
   }

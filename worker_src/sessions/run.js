@@ -17,6 +17,7 @@ const MOST_IN_RUN = 16_777_216;
  */
 export class Run {
   #store;
+  #told;
   #controller = new AbortController();
   #waiting = new Set();
   #reason = null;
@@ -26,9 +27,11 @@ export class Run {
   readers = new Set();
   over = false;
 
-  constructor(id, store) {
+  /** @param {() => void} told called when there is more in the log, or the run is over */
+  constructor(id, store, told = () => {}) {
     this.id = id;
     this.#store = store;
+    this.#told = told;
     /** Settles when the run is over. */
     this.ended = new Promise((resolve) => {
       this.settle = resolve;
@@ -133,6 +136,7 @@ export class Run {
   #wake() {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
+    this.#told();
   }
 }
 

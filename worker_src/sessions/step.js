@@ -1,71 +1,40 @@
-import { sha256 } from "../crypto/bytes.js";
-import { EdgeError } from "../errors.js";
 import { Collector } from "../protocols/collector.js";
 import { Lines } from "./lines.js";
 import { ROUTES, pages } from "./pages.js";
-import { Remote, directoryOf, keptChat } from "./remote.js";
+import { Remote, keptChat } from "./remote.js";
+import { LEAVINGS, OVERLAPS, chosen, idOf, turnOf } from "./turn.js";
 
 /**
  * Conversations: a chat request that names one is answered by the conversation's object, which knows what was said
  * before and keeps what is said now; the rest of the pipeline runs there.
  * @param {object} config
- * @param {{protocols: object, relay: Function|undefined}} serving how its answers are written
+ * @param {{protocols: object, relay: Function|undefined, sockets: object|undefined}} serving how its answers are written
  * @returns {{routes: object[], pages: Function, turn: Function}} the routes under /v1/conversations, and the two steps
  */
-export function sessions(config, serving) {
-  return { routes: ROUTES, pages: pages(serving), turn: turns(config) };
+export function sessions(config, { sockets, ...serving }) {
+  return { routes: [...ROUTES, ...(sockets?.routes ?? [])], pages: pages({ ...serving, more: sockets?.pages ?? {} }), turn: turns(config) };
 }
 
-const ID = /^[A-Za-z0-9._:-]{1,128}$/;
-const KEY = /^[\x21-\x7e]{1,255}$/;
 const PASSED = ["cache-control", "x-edge-deadline-ms"];
-const OVERLAPS = ["queue", "reject", "latest"];
-const LEAVINGS = ["keep", "cancel"];
 
 function turns(config) {
   return async (context, next) => {
-    const id = idOf(context);
-    if (id === null) return next();
-    const turn = await turnOf(context, id, config.sessions);
-    return new Turn(context, id, turn).outcome();
+    const given = context.request.headers.get("x-conversation-id") ?? context.chat.conversation;
+    if (given === null) return next();
+    const id = idOf(given);
+    return new Turn(context, id, await turnOf(context.chat, context.caller, askedFor(context, id, config.sessions))).outcome();
   };
 }
 
-function idOf({ request, chat }) {
-  const given = request.headers.get("x-conversation-id") ?? chat.conversation;
-  if (given === null) return null;
-  if (!ID.test(given)) throw wrong("conversation", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : -");
-  for (const name of ["logprobs", "n"]) {
-    if (chat.settings[name] && chat.settings[name] !== 1) throw new EdgeError("unsupported_parameter", `'${name}' is not for conversations.`, { param: name });
-  }
-  return given;
-}
-
-const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
-
-/** A header that is one of a few words, the stack's word where there is none. */
-function chosen(headers, name, words, usual) {
-  const given = headers.get(name) ?? usual;
-  if (!words.includes(given)) throw wrong(name, `must be one of ${words.join(", ")}`);
-  return given;
-}
-
-async function turnOf({ request, chat, caller, body, url }, id, settings) {
-  const { headers } = request;
-  const key = headers.get("idempotency-key");
-  if (key !== null && !KEY.test(key)) throw wrong("Idempotency-Key", "must be 1 to 255 visible characters");
-  const { targets: _, ...asked } = chat;
+function askedFor({ request: { headers }, body, url }, id, settings) {
   return {
-    id: `run_${crypto.randomUUID().replaceAll("-", "")}`,
-    key,
-    digest: key === null ? null : await sha256(`${url.pathname}\n${body}`),
-    chat: asked,
-    caller,
-    overlap: chosen(headers, "x-edge-overlap", OVERLAPS, settings.overlap),
-    leaving: chosen(headers, "x-edge-on-disconnect", LEAVINGS, settings.on_disconnect),
+    id,
+    key: headers.get("idempotency-key"),
+    keyed: "Idempotency-Key",
+    asked: `${url.pathname}\n${body}`,
+    overlap: chosen("x-edge-overlap", headers.get("x-edge-overlap"), OVERLAPS, settings.overlap),
+    leaving: chosen("x-edge-on-disconnect", headers.get("x-edge-on-disconnect"), LEAVINGS, settings.on_disconnect),
     headers: PASSED.filter((name) => headers.has(name)).map((name) => [name, headers.get(name)]),
-    reader: crypto.randomUUID(),
-    listed: { id, directory: directoryOf(caller.tenant) },
   };
 }
 

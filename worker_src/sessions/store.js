@@ -103,9 +103,21 @@ export class Store {
     this.#sql.exec("UPDATE runs SET facts = ? WHERE id = ?", JSON.stringify(facts), run);
   }
 
+  /** The number of the last event, 0 if there was none. */
+  get last() {
+    this.#last ??= this.#rows("SELECT MAX(seq) AS last FROM events")[0].last ?? this.fact("last") ?? 0;
+    return this.#last;
+  }
+
+  /** The number of the last event that is not kept any more, 0 if all are. */
+  get forgotten() {
+    const [{ first }] = this.#rows("SELECT MIN(seq - count + 1) AS first FROM events");
+    return first === null ? this.last : first - 1;
+  }
+
   /** Appends a list of events, in rows of a bounded size. */
   append(run, events) {
-    this.#last ??= this.#rows("SELECT MAX(seq) AS last FROM events")[0].last ?? this.fact("last") ?? 0;
+    this.#last = this.last;
     for (const texts of bounded(events.map((event) => JSON.stringify(event)))) {
       this.#last += texts.length;
       this.#sql.exec("INSERT INTO events VALUES (?, ?, ?, ?)", this.#last, run, texts.length, `[${texts.join(",")}]`);
@@ -158,6 +170,21 @@ export class Store {
   /** Rows of a run's log behind a sequence number: `{seq, count, events}`, events as JSON text. */
   after(run, seq, most) {
     return this.#rows("SELECT seq, count, events FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?", run, seq, most);
+  }
+
+  /** Rows of the whole log behind a sequence number: `{run, seq, count, events}`. */
+  behind(seq, most) {
+    return this.#rows("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, most);
+  }
+
+  /** The run of an event, null if it is not kept. */
+  runAt(seq) {
+    return this.#rows("SELECT run FROM events WHERE seq >= ? ORDER BY seq LIMIT 1", seq)[0]?.run ?? null;
+  }
+
+  /** Characters of the rows between two sequence numbers. */
+  sizeBetween(after, seq) {
+    return this.#rows("SELECT SUM(LENGTH(events)) AS size FROM events WHERE seq > ? AND seq - count < ?", after, seq)[0].size ?? 0;
   }
 
   /** First and last sequence number of a run, `{first: null}` if it has no events. */

@@ -293,6 +293,7 @@ class Sessions(Section):
     replay_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = Field(
         default=3_600, description="how long the events of a run can be read again after its end"
     )
+    sockets: bool = Field(default=True, description="conversations over WebSockets too; needs `streaming`")
 
 
 class Cors(Section):
@@ -382,6 +383,7 @@ class StackConfig(Section):
             "fallback": self.fallback.enabled,
             "limits": bool(self.limits.rules),
             "sessions": self.sessions.enabled,
+            "sockets": self.sessions.enabled and self.sessions.sockets and self.streaming.enabled,
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
         }

@@ -41,6 +41,7 @@ FEATURES = {
             "streaming",
         )
     },
+    "sockets": Part("sockets", "sessions/upgrade.js", "sockets"),
     "signatures": Part("signatures", "auth/signed.js", "signatures"),
 }
 OBJECTS = {
@@ -94,7 +95,7 @@ def config_values(config: StackConfig) -> dict[str, Any]:
     if "breaker" in config.features:
         values["breaker"] = config.breaker.model_dump(exclude={"enabled"})
     if config.sessions.enabled:
-        values["sessions"] = config.sessions.model_dump(exclude={"enabled"})
+        values["sessions"] = config.sessions.model_dump(exclude={"enabled", "sockets"})
     if config.cors.origins:
         values["cors"] = config.cors.model_dump()
     return values

@@ -1,0 +1,50 @@
+import { sha256 } from "../crypto/bytes.js";
+import { EdgeError } from "../errors.js";
+import { directoryOf } from "./remote.js";
+
+const ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const KEY = /^[\x21-\x7e]{1,255}$/;
+export const OVERLAPS = ["queue", "reject", "latest"];
+export const LEAVINGS = ["keep", "cancel"];
+
+export const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
+
+/** The id of a conversation, which its caller chooses. */
+export function idOf(given) {
+  if (!ID.test(given)) throw wrong("conversation", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : -");
+  return given;
+}
+
+/** One of a few words, the stack's word where none is given. */
+export function chosen(param, given, words, usual) {
+  if (given === null) return usual;
+  if (!words.includes(given)) throw wrong(param, `must be one of ${words.join(", ")}`);
+  return given;
+}
+
+/**
+ * A turn as the conversation's object takes it in.
+ * @param {object} chat the neutral chat request
+ * @param {{name: string, tenant: string}} caller
+ * @param {{id: string, key: string|null, keyed: string, asked: string, overlap: string, leaving: string, headers: Array}} how
+ *   `keyed`: what the key is called where it came; `asked`: what was asked, for a key that comes again
+ * @throws {EdgeError} invalid_request, unsupported_parameter
+ */
+export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, asked, overlap, leaving, headers = [] }) {
+  for (const name of ["logprobs", "n"]) {
+    if (chat.settings[name] && chat.settings[name] !== 1) throw new EdgeError("unsupported_parameter", `'${name}' is not for conversations.`, { param: name });
+  }
+  if (key !== null && !KEY.test(key)) throw wrong(keyed, "must be 1 to 255 visible characters");
+  return {
+    id: `run_${crypto.randomUUID().replaceAll("-", "")}`,
+    key,
+    digest: key === null ? null : await sha256(asked),
+    chat,
+    caller,
+    overlap,
+    leaving,
+    headers,
+    reader: crypto.randomUUID(),
+    listed: { id, directory: directoryOf(caller.tenant) },
+  };
+}
