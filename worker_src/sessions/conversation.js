@@ -66,8 +66,8 @@ export function conversation(config, answer, sockets) {
       return this.#sockets?.message(ws, data);
     }
 
-    webSocketClose(ws) {
-      this.#sockets?.gone(ws);
+    webSocketClose(ws, code) {
+      this.#sockets?.gone(ws, code);
     }
 
     webSocketError(ws) {

@@ -8,8 +8,8 @@ import { plainOf } from "./remote.js";
 /** How long a stopped run waits for its call to end. */
 const CLEARED_MS = 1_000;
 
-/** A longer answer is no model's; it would only fill the object (characters). */
-const MOST_IN_RUN = 16_777_216;
+/** A longer answer is no model's, and its message would not fit into a row, which has at most 2 MB (characters). */
+const MOST_IN_RUN = 600_000;
 
 /**
  * One turn while it goes on: asks the model, writes what it says into the log, and only then tells those who read. It

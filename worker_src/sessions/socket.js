@@ -17,6 +17,7 @@ const MOST_ROWS = 64;
 /** A client that goes on sending what is wrong is no client. */
 const MOST_WRONG = 32;
 
+const NORMAL = 1000;
 const POLICY_VIOLATED = 1008;
 const TOO_BIG = 1009;
 
@@ -215,17 +216,15 @@ export class Sockets {
   /** @returns {number} how long the frame is; one whose socket has gone is sent to nobody */
   #send(ws, frame) {
     const text = JSON.stringify(frame);
-    try {
-      ws.send(text);
-    } catch {
-      // Its close is on the way.
-    }
+    attempt(() => ws.send(text));
     return text.length;
   }
 
   /** A client has gone: a run that is to end with it ends, if nobody else reads it. */
-  gone(ws) {
+  gone(ws, code = NORMAL) {
     const { name, mine } = this.#readerOf(ws);
+    // Who closes waits for the answer to it; codes from 1004 to 1006 are never sent.
+    attempt(() => ws.close(code >= 1004 && code <= 1006 ? NORMAL : code));
     this.#readers.delete(ws);
     for (const run of this.#conversation.runs.values()) {
       run.readers.delete(name);
@@ -235,7 +234,7 @@ export class Sockets {
 
   /** The conversation is deleted. */
   close() {
-    for (const ws of this.#state.getWebSockets()) ws.close(1000, "The conversation was deleted.");
+    for (const ws of this.#state.getWebSockets()) ws.close(NORMAL, "The conversation was deleted.");
   }
 
   #readerOf(ws) {
@@ -253,11 +252,16 @@ export class Sockets {
   }
 
   #save(ws, { ahead: _, paused: __, wrong: ___, ...kept }) {
-    try {
-      ws.serializeAttachment(kept);
-    } catch {
-      // Its close is on the way.
-    }
+    attempt(() => ws.serializeAttachment(kept));
+  }
+}
+
+/** Does something to a socket that may have gone: its close is on the way then. */
+function attempt(act) {
+  try {
+    act();
+  } catch {
+    // Nobody is there to be told.
   }
 }
 

@@ -1,4 +1,4 @@
-import { sha256 } from "../crypto/bytes.js";
+import { sha256, utf8 } from "../crypto/bytes.js";
 import { EdgeError } from "../errors.js";
 import { directoryOf } from "./remote.js";
 
@@ -6,6 +6,9 @@ const ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const KEY = /^[\x21-\x7e]{1,255}$/;
 export const OVERLAPS = ["queue", "reject", "latest"];
 export const LEAVINGS = ["keep", "cancel"];
+
+/** What fits into a row of the object's SQLite with room to spare (bytes of JSON). */
+const MOST_MESSAGE = 1_900_000;
 
 export const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
 
@@ -28,11 +31,14 @@ export function chosen(param, given, words, usual) {
  * @param {{name: string, tenant: string}} caller
  * @param {{id: string, key: string|null, keyed: string, asked: string, overlap: string, leaving: string, headers: Array}} how
  *   `keyed`: what the key is called where it came; `asked`: what was asked, for a key that comes again
- * @throws {EdgeError} invalid_request, unsupported_parameter
+ * @throws {EdgeError} invalid_request, unsupported_parameter, request_too_large
  */
 export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, asked, overlap, leaving, headers = [] }) {
   for (const name of ["logprobs", "n"]) {
     if (chat.settings[name] && chat.settings[name] !== 1) throw new EdgeError("unsupported_parameter", `'${name}' is not for conversations.`, { param: name });
+  }
+  if (chat.messages.some((message) => utf8(JSON.stringify(message)).length > MOST_MESSAGE)) {
+    throw new EdgeError("request_too_large", `A message of a conversation has at most ${MOST_MESSAGE} bytes.`, { param: "messages" });
   }
   if (key !== null && !KEY.test(key)) throw wrong(keyed, "must be 1 to 255 visible characters");
   return {
