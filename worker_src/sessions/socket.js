@@ -64,13 +64,13 @@ export class Sockets {
    * @throws {EdgeError} invalid_api_key, conversation_busy
    */
   accept({ headers }) {
-    const ticket = headers.get("x-edge-ticket");
-    const caller = ticket === null ? JSON.parse(headers.get("x-edge-caller")) : this.#tickets.take(ticket, Date.now());
+    const ticket = headers.get("ticket");
+    const caller = ticket === null ? JSON.parse(headers.get("caller")) : this.#tickets.take(ticket, Date.now());
     if (!caller) throw new EdgeError("invalid_api_key", "This ticket was used before, has expired, or is for another conversation.");
     if (this.#state.getWebSockets().length >= MOST_SOCKETS) throw new EdgeError("conversation_busy", "This conversation has too many sockets.");
     const { 0: client, 1: server } = new WebSocketPair();
     this.#state.acceptWebSocket(server);
-    server.serializeAttachment({ name: crypto.randomUUID(), conversation: headers.get("x-edge-id"), caller, cursor: null, acked: 0, run: null, told: false, mine: null });
+    server.serializeAttachment({ name: crypto.randomUUID(), conversation: headers.get("conversation"), caller, cursor: null, acked: 0, run: null, told: false, mine: null });
     return new Response(null, { status: 101, webSocket: client });
   }
 

@@ -37,7 +37,7 @@ function admit(origins) {
     if (!ticket) return next();
     // The tenant is part of the ticket, so that it leads to the object that knows whether it is true.
     const tenant = ticket.slice(0, ticket.lastIndexOf("."));
-    return opened(context, new Remote({ env: context.env, caller: { tenant } }), { "x-edge-ticket": await sha256(ticket) });
+    return opened(context, new Remote({ env: context.env, caller: { tenant } }), { ticket: await sha256(ticket) });
   };
 }
 
@@ -52,12 +52,12 @@ const offered = ({ request }) => (request.headers.get("sec-websocket-protocol") 
 function socket(context) {
   const caller = JSON.stringify(context.caller);
   if (caller.length > MOST_CALLER) throw new EdgeError("invalid_request", "This key lists too many models for a socket.");
-  return opened(context, new Remote(context), { "x-edge-caller": caller });
+  return opened(context, new Remote(context), { caller });
 }
 
 async function opened(context, remote, who) {
   const id = idOf(context.route.parameters[0]);
-  const { webSocket } = await remote.upgrade(id, { "x-edge-id": id, ...who });
+  const { webSocket } = await remote.upgrade(id, { conversation: id, ...who });
   const chosen = offered(context).includes(PROTOCOL) ? { "sec-websocket-protocol": PROTOCOL } : {};
   return new Response(null, { status: 101, webSocket, headers: { ...chosen, "x-edge-conversation": id } });
 }

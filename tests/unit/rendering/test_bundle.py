@@ -77,6 +77,7 @@ def test_the_hash_follows_the_content():
         ("continuation/", {"fallback": {"mid_stream": "continue"}}, {}),
         ("encryption/", EVERYTHING, {"cache": {"enabled": True}}),
         ("auth/signed.js", EVERYTHING, {}),
+        ("sessions/socket.js", {"sessions": {"enabled": True}}, {"sessions": {"enabled": True, "sockets": False}}),
         ("sessions/", {"sessions": {"enabled": True}}, {}),
         ("limits/", EVERYTHING, {}),
         ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
@@ -92,9 +93,11 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     everything = bundle(**EVERYTHING)
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
     unlimited = bundle(**{**EVERYTHING, "limits": {}})
+    socketless = bundle(**{**EVERYTHING, "limits": {}, "sessions": {"enabled": True, "sockets": False}})
     stateless = bundle(**{**EVERYTHING, "limits": {}, "sessions": {"enabled": False}})
     assert stateless.size < 100_000
-    assert unlimited.size - stateless.size < 36_000
+    assert socketless.size - stateless.size < 36_000
+    assert unlimited.size - socketless.size < 16_000
     assert everything.size - unlimited.size < 13_000
     text = "".join(module.source for module in everything.modules)
     for secret in (KEY, SIGNING_KEY, "ca" * 32, "canary-drill-secret", "canary-upstream-key"):

@@ -161,3 +161,16 @@ test("an object that fails is a 503 and no answer without history", async () => 
   assert.equal((await response.json()).error.code, "conversation_unavailable");
   assert.equal(calls.length, 0);
 });
+
+test("a message that no row holds, and an answer that does not end, are refused and leave the conversation whole", async () => {
+  const endless = () => sse(...Array.from({ length: 8 }, () => ({ choices: [{ index: 0, delta: { content: "x".repeat(100_000) } }] })));
+  const limits = { max_body_bytes: 4_000_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules: [], cache_hits: "free" };
+  const { chat, fetch } = made({ models: { one: endless, two: endless }, config: { limits } });
+  const refused = await chat(said("é".repeat(1_000_000)), on("talk"));
+  assert.equal(refused.status, 413);
+  assert.equal((await refused.json()).error.param, "messages");
+  const text = await (await chat(said("hi", { stream: true }), on("talk"))).text();
+  assert.match(text, /upstream_error/);
+  const { messages } = await (await fetch("/v1/conversations/talk")).json();
+  assert.deepEqual(messages.map(({ status }) => status), ["failed", "failed"]);
+});
