@@ -18,7 +18,7 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, sessions, signatures, sockets, streaming } = features;
+  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, sessions, signatures, sockets, streaming, summaries } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const socket = sockets?.(config);
@@ -48,6 +48,6 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   );
   return {
     fetch: (request, env, execution) => run(createContext(request, env, execution, config)),
-    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), socket)])),
+    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, summarise: summaries?.(config) })])),
   };
 }

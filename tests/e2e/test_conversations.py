@@ -128,3 +128,19 @@ def test_a_turn_sent_again_with_its_key_is_answered_once(stage):
     assert len({answer.text for answer in answers}) == 1
     assert len(stage.http.get(f"/conversations/{talk}").json()["messages"]) == 2
     assert len(stage.calls(talk)) == 1
+
+
+def test_what_no_longer_fits_is_summarised_by_a_model(stage):
+    stage.deploy(sessions={"enabled": True, "max_context_tokens": 600, "summary": {"model": "good", "max_tokens": 100}})
+    try:
+        talk = fresh()
+        for turn in range(4):
+            assert stage.say(f"{turn} {talk} " + "long " * 100, talk).status_code == 200
+        held = stage.http.get(f"/conversations/{talk}").json()
+        assert held["summary"]["text"] == TEXT
+        assert held["summary"]["through"] in [run["id"] for run in held["runs"]]
+        asked = [call["messages"][0]["content"] for call in stage.calls(talk)]
+        assert any(text.startswith("Summarise") for text in asked)
+        assert any(TEXT in text and not text.startswith("Summarise") for text in asked)
+    finally:
+        stage.deploy()

@@ -16,6 +16,7 @@ import { limits } from "../../worker_src/limits/step.js";
 import { openai } from "../../worker_src/protocols/openai.js";
 import { conversation } from "../../worker_src/sessions/conversation.js";
 import { sessions } from "../../worker_src/sessions/step.js";
+import { summaries } from "../../worker_src/sessions/summary.js";
 import { sockets } from "../../worker_src/sessions/upgrade.js";
 import { streaming } from "../../worker_src/streaming/step.js";
 import { openaiCompatible } from "../../worker_src/upstream/openai_compatible.js";
@@ -54,7 +55,7 @@ export function configuration(changes = {}) {
   };
 }
 
-const OPTIONAL = { breaker, continuation, encryption, limits, sessions, signatures, sockets };
+const OPTIONAL = { breaker, continuation, encryption, limits, sessions, signatures, sockets, summaries };
 
 /**
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes

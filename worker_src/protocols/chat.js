@@ -97,7 +97,7 @@ function conversationOf(given, { features }) {
 export const userOf = ({ settings }) => settings.safety_identifier ?? settings.user ?? null;
 
 /** About how many characters a token has (OpenAI's rule of thumb for English). */
-const CHARACTERS_A_TOKEN = 4;
+export const CHARACTERS_A_TOKEN = 4;
 
 /** How many tokens a list of messages has, estimated. */
 export const tokensOf = (messages) => Math.ceil(JSON.stringify(messages).length / CHARACTERS_A_TOKEN);

@@ -16,10 +16,11 @@ const MOST_QUEUED = 32;
 
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
- * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets. Requests come from the Worker only, which
- * has authorised them; what they ask is in sessions/remote.js.
+ * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets,
+ * `summarise` have summaries of what no longer fits. Requests come from the Worker only, which has authorised them; what
+ * they ask is in sessions/remote.js.
  */
-export function conversation(config, answer, sockets) {
+export function conversation(config, answer, { sockets, summarise }) {
   return class Conversation {
     #store;
     #directory;
@@ -160,7 +161,7 @@ export function conversation(config, answer, sockets) {
 
     async #answered(run, context) {
       const added = this.#added(run);
-      context.chat.messages = this.#window(added);
+      context.chat.messages = await this.#window(added, context);
       return answer(context);
     }
 
@@ -183,12 +184,30 @@ export function conversation(config, answer, sockets) {
     }
 
     /** What the model is told: the instructions, as much of the talk as fits, and the new messages. */
-    #window(added) {
+    async #window(added, context) {
       const instructions = this.#store.fact("instructions") ?? [];
-      const turns = [...turnsOf(this.#told()).values()].map((messages) => parted(messages).talk);
+      const turns = [...turnsOf(this.#told())].map(([run, messages]) => ({ run, messages: parted(messages).talk }));
       const most = config.sessions.max_context_tokens;
       const budget = most === null ? Infinity : most - tokensOf([...instructions, ...added]);
-      return [...instructions, ...windowed(turns, budget).kept, ...added];
+      const talk = await (summarise ? this.#summarised(turns, budget, context) : windowed(turns.map(({ messages }) => messages), budget).messages);
+      return [...instructions, ...talk, ...added];
+    }
+
+    async #summarised(turns, budget, context) {
+      const before = this.#store.fact("summary");
+      const { held, messages } = await summarise({ turns, held: before, budget }, (chat) => this.#aside(context, chat));
+      if (held !== before) this.#store.keep("summary", held);
+      return messages;
+    }
+
+    /** The text that a model answers to a chat of the conversation's own, on behalf of the turn's caller. */
+    async #aside(context, { model: name, messages, settings }) {
+      const { user, safety_identifier: person } = context.chat.settings;
+      const model = name ?? context.chat.model;
+      const chat = { model, requested: model, targets: config.models[model].targets, messages, stream: false, settings: { user, safety_identifier: person, ...settings } };
+      const { answer: { content } } = await answer({ ...context, chat, facts: newFacts() });
+      if (!content) throw new Error("an answer without text");
+      return content;
     }
 
     async #whole({ deleting }) {
@@ -201,6 +220,7 @@ export function conversation(config, answer, sockets) {
         touched: this.#store.fact("touched"),
         expires: this.#store.fact("touched") + config.sessions.retention_seconds * 1000,
         messages: this.#store.messages(),
+        summary: this.#store.fact("summary"),
         runs: this.#store.runs().map((each) => this.#shown(each)),
       });
     }

@@ -27,7 +27,7 @@ const text = (content) => (Array.isArray(content) && content.every(({ type }) =>
 /**
  * What fits into `budget` tokens of the turns before: the newest, whole turns only.
  * @param {object[][]} turns messages of each turn
- * @returns {{kept: object[], dropped: number}} `dropped`: how many of the oldest turns are left out
+ * @returns {{messages: object[], dropped: number}} `dropped`: how many of the oldest turns are left out
  */
 export function windowed(turns, budget) {
   let left = budget;
@@ -37,7 +37,7 @@ export function windowed(turns, budget) {
     if (left < 0) break;
     dropped -= 1;
   }
-  return { kept: turns.slice(dropped).flat(), dropped };
+  return { messages: turns.slice(dropped).flat(), dropped };
 }
 
 /** Rows `{run, message}` grouped by run. */

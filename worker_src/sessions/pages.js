@@ -46,6 +46,7 @@ async function conversation(context) {
     created_at: seconds(held.created),
     updated_at: seconds(held.touched),
     expires_at: seconds(held.expires),
+    summary: held.summary,
     messages: held.messages.map(({ run: of, status, message }) => ({ ...message, run: of, status })),
     runs: held.runs.map(shown),
   });

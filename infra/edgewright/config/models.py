@@ -274,6 +274,13 @@ class Limits(Section):
     )
 
 
+class Summary(Section):
+    """What no longer fits into a conversation's context, told in a few words by a model."""
+
+    model: str | None = Field(default=None, description="public model that summarises; the turn's own if none is named")
+    max_tokens: Annotated[int, Field(ge=16, le=8_192)] = Field(default=400, description="of a summary, at most")
+
+
 class Sessions(Section):
     """Conversations in Durable Objects: what was said is kept, and a run goes on without its caller."""
 
@@ -285,7 +292,10 @@ class Sessions(Section):
         default="keep", description="when the caller of a run leaves: finish and keep it, or stop it"
     )
     max_context_tokens: Annotated[int, Field(ge=16, le=10_000_000)] | None = Field(
-        default=None, description="what a model is told at most; the oldest turns are left out. Estimated"
+        default=None, description="what a model is told at most; older turns are left out or summarised. Estimated"
+    )
+    summary: Summary | None = Field(
+        default=None, description="older turns that do not fit are summarised; needs `max_context_tokens`"
     )
     retention_seconds: Annotated[int, Field(ge=60, le=315_360_000)] = Field(
         default=2_592_000, description="a conversation is deleted so long after its last turn"
@@ -386,6 +396,7 @@ class StackConfig(Section):
             "sockets": self.sessions.enabled and self.sessions.sockets and self.streaming.enabled,
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
+            "summaries": self.sessions.enabled and self.sessions.summary is not None,
         }
         return sorted(name for name, on in enabled.items() if on)
 

@@ -30,6 +30,7 @@ def check(config: StackConfig) -> list[str]:
         _encryption,
         _fallback,
         _limits,
+        _summary,
         _drills,
         _deleted_objects,
     )
@@ -179,6 +180,22 @@ def _fallback(config: StackConfig) -> Findings:
         yield (
             f"breaker.open_ms: {config.breaker.open_ms} is more than max_open_ms, {config.breaker.max_open_ms}. "
             "Fix: lower open_ms or raise max_open_ms."
+        )
+
+
+def _summary(config: StackConfig) -> Findings:
+    sessions = config.sessions
+    if sessions.summary is None:
+        return
+    if sessions.summary.model is not None and sessions.summary.model not in config.models:
+        yield f"sessions.summary.model: {sessions.summary.model!r} is not in models. Fix: {_one_of(config.models)}."
+    most = sessions.max_context_tokens
+    if most is None:
+        yield "sessions.summary: nothing is ever too long for it. Fix: set sessions.max_context_tokens."
+    elif sessions.summary.max_tokens > most // 2:
+        yield (
+            f"sessions.summary.max_tokens: {sessions.summary.max_tokens} is more than half of "
+            f"sessions.max_context_tokens, {most}. Fix: at most {most // 2}."
         )
 
 

@@ -42,6 +42,7 @@ FEATURES = {
         )
     },
     "sockets": Part("sockets", "sessions/upgrade.js", "sockets"),
+    "summaries": Part("summaries", "sessions/summary.js", "summaries"),
     "signatures": Part("signatures", "auth/signed.js", "signatures"),
 }
 OBJECTS = {

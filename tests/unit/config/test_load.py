@@ -55,6 +55,15 @@ def test_a_good_stack_is_accepted_with_safe_defaults():
             {"sessions": {"enabled": True}, "deleted_objects": ["Conversation"]},
             ["deleted_objects: 'Conversation' is in use", "turn its feature off first"],
         ),
+        (
+            {"sessions": {"enabled": True, "max_context_tokens": 800, "summary": {"model": "big"}}},
+            ["sessions.summary.model: 'big'", "use one of small"],
+        ),
+        ({"sessions": {"enabled": True, "summary": {}}}, ["sessions.summary", "set sessions.max_context_tokens"]),
+        (
+            {"sessions": {"enabled": True, "max_context_tokens": 500, "summary": {}}},
+            ["sessions.summary.max_tokens: 400", "at most 250"],
+        ),
         ({"limits": {"rules": [RULE, RULE]}}, ["limits.rules[1].name", "'burst'", "another name"]),
         ({"limits": {"rules": [{**RULE, "at_most": 1.5}]}}, ["limits.rules[0].at_most", "1.5", "whole number"]),
         ({"limits": {"rules": [{**RULE, "at_most": 0}]}}, ["limits.rules[0].at_most", "0"]),

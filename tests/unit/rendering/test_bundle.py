@@ -36,7 +36,7 @@ EVERYTHING = {
     "limits": {
         "rules": [{"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window_seconds": 60}],
     },
-    "sessions": {"enabled": True},
+    "sessions": {"enabled": True, "max_context_tokens": 4_000, "summary": {}},
     "verification": {"drills": True},
     "upstreams": {
         "ai": {"type": "workers-ai"},
@@ -78,6 +78,7 @@ def test_the_hash_follows_the_content():
         ("encryption/", EVERYTHING, {"cache": {"enabled": True}}),
         ("auth/signed.js", EVERYTHING, {}),
         ("sessions/socket.js", {"sessions": {"enabled": True}}, {"sessions": {"enabled": True, "sockets": False}}),
+        ("sessions/summary.js", EVERYTHING, {"sessions": {"enabled": True}}),
         ("sessions/", {"sessions": {"enabled": True}}, {}),
         ("limits/", EVERYTHING, {}),
         ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
