@@ -18,7 +18,7 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, sessions, signatures, sockets, streaming, summaries } = features;
+  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, sessions, signatures, sockets, streaming, summaries, usage } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const socket = sockets?.(config);
@@ -26,7 +26,9 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   const routes = [...ROUTES, ...(session?.routes ?? [])];
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
+  const used = usage?.(config);
   const answer = [
+    used?.answers,
     ...(config.limits.cache_hits === "charged" ? [limit, kept] : [kept, limit]),
     fallback ? fallback(config, upstream, { breaker, continuation }) : single(config, upstream),
   ].filter(Boolean);
@@ -35,6 +37,7 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
       cors?.(config),
       envelope,
       route(routes),
+      used?.requests,
       socket?.admit,
       signatures?.(config),
       auth?.(config),

@@ -24,6 +24,8 @@ export function createContext(request, env, execution, config) {
     /** Who calls: set by auth; without auth everybody is one tenant. */
     caller: { name: "anonymous", tenant: "public", models: null, routes: null, expires: null },
     route: null,
+    /** The conversation that this is a turn of, in its object. */
+    conversation: null,
     /** The body's text, once it has been read. */
     body: null,
     /** The neutral chat request, set by the protocol. */

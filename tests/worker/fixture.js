@@ -19,8 +19,10 @@ import { sessions } from "../../worker_src/sessions/step.js";
 import { summaries } from "../../worker_src/sessions/summary.js";
 import { sockets } from "../../worker_src/sessions/upgrade.js";
 import { streaming } from "../../worker_src/streaming/step.js";
+import { usage } from "../../worker_src/usage/step.js";
 import { openaiCompatible } from "../../worker_src/upstream/openai_compatible.js";
 import { workersAi } from "../../worker_src/upstream/workers_ai.js";
+import { BLOBS, DOUBLES } from "../../worker_src/usage/schema.js";
 import { Objects } from "./objects.js";
 
 export const KEYS = { ci: "sk-edge-ci", other: "sk-edge-other", narrow: "sk-edge-narrow" };
@@ -55,7 +57,7 @@ export function configuration(changes = {}) {
   };
 }
 
-const OPTIONAL = { breaker, continuation, encryption, limits, sessions, signatures, sockets, summaries };
+const OPTIONAL = { breaker, continuation, encryption, limits, sessions, signatures, sockets, summaries, usage };
 
 /**
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes
@@ -74,6 +76,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
   const values = new Map();
   const calls = [];
   const waiting = [];
+  const points = [];
   const bindings = {
     CONTENT_HASH: "ab".repeat(32),
     DRILL_SECRET,
@@ -88,6 +91,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
         return (models[model] ?? answers("fine"))(inputs, options);
       },
     },
+    USAGE: { writeDataPoint: (point) => void points.push(named(point)) },
     ...env,
   };
   bindings.CONVERSATION ??= new Objects((state) => new app.objects.Conversation(state, bindings));
@@ -101,6 +105,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
   };
   return {
     calls,
+    points,
     values,
     objects: bindings.CONVERSATION,
     limiters: bindings.LIMITER,
@@ -108,6 +113,12 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
     chat: (body, options = {}) => fetch("/v1/chat/completions", { method: "POST", body, ...options }),
     settled: () => Promise.all(waiting),
   };
+}
+
+/** A data point by its columns' names. */
+function named({ indexes: [tenant], blobs, doubles }) {
+  const values = (columns, given) => Object.keys(columns).map((name, place) => [name, given[place]]);
+  return { tenant, ...Object.fromEntries([...values(BLOBS, blobs), ...values(DOUBLES, doubles)]) };
 }
 
 export const ask = (content, more = {}) => ({ messages: [{ role: "user", content }], ...more });

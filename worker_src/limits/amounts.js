@@ -1,6 +1,6 @@
 import { costOf } from "../cost/price.js";
+import { pricesOf, spent } from "../cost/spent.js";
 import { tokensOf } from "../protocols/chat.js";
-import { nameOf } from "../upstream/call.js";
 
 /**
  * What a request uses, in whole units of each rule's `of`: requests, tokens, and money in billionths of a dollar, so
@@ -31,14 +31,10 @@ export function reserved({ messages, settings, targets }) {
  * @param {{prompt_tokens: number}|null} told usage of an answer that the cache gave
  * @param {{tokens: number, usd: number}} most what was reserved: what a call used that did not tell it
  */
-export function used({ chat, facts }, told, most) {
-  const prices = new Map(chat.targets.map((target) => [nameOf(target), target.price]));
-  const prompt = { prompt_tokens: tokensOf(chat.messages) };
-  // A model whose caller left before its first word has read the prompt all the same.
-  const parts = facts.calls
-    .filter(({ began, outcome }) => began || outcome === "left")
-    .map(({ target, began, usage }) => amountOf(began ? usage : prompt, prices.get(target), most));
-  if (["HIT", "COALESCED"].includes(facts.cache)) parts.push(amountOf(told, prices.get(facts.target), most));
+export function used(context, told, most) {
+  const { chat, facts } = context;
+  const parts = spent(context).map(({ usage, price }) => amountOf(usage, price, most));
+  if (["HIT", "COALESCED"].includes(facts.cache)) parts.push(amountOf(told, pricesOf(chat).get(facts.target), most));
   if (!parts.length) return NOTHING;
   const sum = (unit) => parts.reduce((total, part) => total + part[unit], 0);
   return { requests: 1, tokens: sum("tokens"), usd: sum("usd") };

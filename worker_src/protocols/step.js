@@ -18,7 +18,7 @@ export function decode(config, protocols, relay) {
     if (chat.stream && !relay) {
       throw new EdgeError("unsupported_parameter", "Streaming is off on this proxy.", { param: "stream" });
     }
-    context.chat = chat;
+    context.chat = Object.assign(chat, { protocol: "openai" });
     const { events, answer } = await next();
     if (events) return new Response(relay(events, protocol.encoder(chat)), { headers: STREAM });
     return new Response(JSON.stringify(protocol.encodeAnswer(answer, chat)), { headers: WHOLE });

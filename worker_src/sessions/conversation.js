@@ -142,19 +142,21 @@ export function conversation(config, answer, { sockets, summarise }) {
       await this.#schedule();
     }
 
-    #ask(run, { chat, caller, headers, id }) {
+    #ask(run, { chat, caller, headers, id, seen, listed }) {
       const context = {
+        id,
+        started: Date.now(),
         env: this.#env,
         config,
         chat: { ...chat, targets: config.models[chat.model].targets },
-        id,
         caller,
-        started: Date.now(),
+        conversation: listed.id,
         signal: run.signal,
         drill: null,
-        request: { headers: new Headers(headers), signal: run.signal },
+        request: { headers: new Headers(headers), signal: run.signal, cf: seen?.cf },
         waitUntil: (promise) => run.besides(promise),
         facts: newFacts(),
+        ...(seen ? { id: seen.id, started: seen.started } : {}),
       };
       return { context, outcome: this.#answered(run.id, context) };
     }
@@ -205,7 +207,7 @@ export function conversation(config, answer, { sockets, summarise }) {
       const { user, safety_identifier: person } = context.chat.settings;
       const model = name ?? context.chat.model;
       const chat = { model, requested: model, targets: config.models[model].targets, messages, stream: false, settings: { user, safety_identifier: person, ...settings } };
-      const { answer: { content } } = await answer({ ...context, chat, facts: newFacts() });
+      const { answer: { content } } = await answer({ ...context, kind: "summary", started: Date.now(), chat, facts: newFacts() });
       if (!content) throw new Error("an answer without text");
       return content;
     }

@@ -111,7 +111,7 @@ export class Sockets {
     if (caller.expires !== null && Date.now() >= caller.expires) throw new EdgeError("invalid_api_key", "This key has expired.");
     if (body.conversation !== undefined) throw wrong("conversation", "is the socket's own");
     if (key !== null && typeof key !== "string") throw wrong("key", "must be a string");
-    const chat = chatRequest({ ...body, stream: true }, this.#config, caller);
+    const chat = Object.assign(chatRequest({ ...body, stream: true }, this.#config, caller), { protocol: "socket" });
     const turn = await turnOf(chat, caller, {
       id: reader.conversation,
       key,

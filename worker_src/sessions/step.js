@@ -26,7 +26,7 @@ function turns(config) {
   };
 }
 
-function askedFor({ request: { headers }, body, url }, id, settings) {
+function askedFor({ request: { headers, cf }, body, url, id: request, started }, id, settings) {
   return {
     id,
     key: headers.get("idempotency-key"),
@@ -35,6 +35,7 @@ function askedFor({ request: { headers }, body, url }, id, settings) {
     overlap: chosen("x-edge-overlap", headers.get("x-edge-overlap"), OVERLAPS, settings.overlap),
     leaving: chosen("x-edge-on-disconnect", headers.get("x-edge-on-disconnect"), LEAVINGS, settings.on_disconnect),
     headers: PASSED.filter((name) => headers.has(name)).map((name) => [name, headers.get(name)]),
+    seen: { id: request, started, cf: { country: cf?.country, colo: cf?.colo } },
   };
 }
 
@@ -82,7 +83,7 @@ class Turn {
     const { facts, chat } = this.#context;
     const { run, previous } = head;
     this.#run = run;
-    Object.assign(facts, head.facts, { conversation: this.#id, run, previous });
+    Object.assign(facts, head.facts, { conversation: this.#id, run, previous, repeated: run !== this.#turn.id });
     Object.assign(chat, keptChat(head));
   }
 

@@ -49,6 +49,7 @@ export function createUpstream(config, backends) {
 class Call {
   #started = Date.now();
   #settled;
+  #ended;
   outcome = null;
   /** Whether anything of an answer came. */
   began = false;
@@ -56,6 +57,10 @@ class Call {
   /** Whether the usage was counted here, because the upstream did not tell it. */
   estimated = false;
   ms = null;
+  /** Settles at the end. */
+  over = new Promise((resolve) => {
+    this.#ended = resolve;
+  });
 
   constructor(target, settled) {
     this.target = target;
@@ -70,6 +75,7 @@ class Call {
     if (this.outcome !== null) return;
     this.outcome = failure ? failure.kind : "ok";
     this.ms = this.elapsed;
+    this.#ended();
     this.#settled?.(failure);
   }
 }

@@ -1,0 +1,48 @@
+/**
+ * What a data point holds: the index is the tenant, the rest stands in these columns in this order (`blob1`, `double1`, ...). Read
+ * by the writer, the report, `edgewright usage` and the docs. A place that was once released keeps its meaning: add at the
+ * end. Limits of Analytics Engine: 20 blobs, 20 doubles, one index of 96 bytes, 16,000 bytes of blobs.
+ */
+export const BLOBS = Object.freeze({
+  kind: "`request`; `leg`: a call whose answer broke off before another went on; `summary`: one of a conversation",
+  request_id: "as in `x-request-id`",
+  key: "name of the client key",
+  user: "the caller's own name of its user (`safety_identifier` or `user`)",
+  protocol: "the front end's protocol",
+  model: "public model name",
+  target: "`<upstream>/<model>` that answered",
+  upstream: "the target's upstream",
+  cache: "`HIT`, `MISS`, `COALESCED`, `BYPASS`; empty where there is no cache",
+  outcome: "`ok`, `refused` (no model was asked), `failed`, `cancelled` (the caller left)",
+  error: "error code; empty if none",
+  country: "of the caller",
+  colo: "Cloudflare's data centre",
+  version: "first 16 hex digits of the Worker's content hash",
+});
+
+export const DOUBLES = Object.freeze({
+  status: "HTTP status; of a stream that failed, the error's",
+  attempts: "upstream calls made",
+  tokens_in: "prompt tokens that upstreams counted",
+  tokens_out: "completion tokens that upstreams counted",
+  tokens_cached: "prompt tokens that the upstream had cached",
+  tokens_reasoning: "completion tokens that were reasoning",
+  estimated: "1 if the tokens are estimated, because no upstream told them",
+  first_byte_ms: "until the first event of the answer",
+  total_ms: "until the last",
+  upstream_ms: "until the upstream's first event",
+  chunks: "pieces of text passed on",
+  bytes: "UTF-8 bytes of that text",
+  cost: "US dollars",
+  saved: "US dollars that the cache saved",
+  tokens_saved: "tokens that the cache saved",
+  neurons: "of Workers AI",
+  stream: "1 if streamed",
+  conversation: "1 if a turn of a conversation",
+  fallback: "1 if another target than the model's first answered",
+});
+
+const place = (columns, kind) => Object.keys(columns).map((name, index) => [name, `${kind}${index + 1}`]);
+
+/** Name -> column. */
+export const COLUMNS = Object.freeze({ tenant: "index1", ...Object.fromEntries([...place(BLOBS, "blob"), ...place(DOUBLES, "double")]) });

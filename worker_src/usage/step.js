@@ -1,0 +1,68 @@
+import { Point } from "./point.js";
+
+/**
+ * One data point a request in Analytics Engine. `answers` stands before everything that answers, also in a conversation's
+ * object, where a run may outlive its caller; `requests` counts what never gets there: refusals, and turns that are
+ * repeated. A point never holds a prompt or an answer, and what goes wrong with it is no caller's matter.
+ * @returns {{requests: Function, answers: Function}} two steps
+ */
+export function usage(config) {
+  return { requests: requests(config), answers };
+}
+
+function requests(config) {
+  const keyed = config.auth.mode === "keys";
+  return async (context, next) => {
+    if (context.route.scope !== "chat") return next();
+    try {
+      const response = await next();
+      if (context.facts.repeated) new Point(context).end(null);
+      return response;
+    } catch (thrown) {
+      const { counted, run } = context.facts;
+      if (!counted && !run) new Point(context, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
+      throw thrown;
+    }
+  };
+}
+
+async function answers(context, next) {
+  const point = new Point(context);
+  context.facts.counted = true;
+  // The point is written after the answer: the request must live so long.
+  context.waitUntil(point.written);
+  let outcome;
+  try {
+    outcome = await next();
+  } catch (thrown) {
+    point.end(thrown);
+    throw thrown;
+  }
+  point.begin();
+  if (outcome.events) return { events: watched(outcome.events, point) };
+  point.take(outcome.answer);
+  point.end(null);
+  return outcome;
+}
+
+/** A stream whose end, failure or loss writes the point. */
+function watched(events, point) {
+  return {
+    async next() {
+      try {
+        const part = await events.next();
+        if (part.done) point.end(null);
+        else point.takeAll(part.value);
+        return part;
+      } catch (thrown) {
+        point.end(thrown);
+        throw thrown;
+      }
+    },
+    async return() {
+      const done = await events.return();
+      point.leave();
+      return done;
+    },
+  };
+}
