@@ -18,15 +18,16 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, sessions, signatures, sockets, streaming, summaries, usage } = features;
+  const { auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, reports, sessions, signatures, sockets, streaming, summaries, usage } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const socket = sockets?.(config);
   const session = sessions?.(config, { protocols, relay, sockets: socket });
-  const routes = [...ROUTES, ...(session?.routes ?? [])];
+  const used = usage?.(config);
+  const report = reports?.(config);
+  const routes = [...ROUTES, ...[session, used, report].flatMap((each) => each?.routes ?? [])];
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
-  const used = usage?.(config);
   const answer = [
     used?.answers,
     ...(config.limits.cache_hits === "charged" ? [limit, kept] : [kept, limit]),
@@ -41,7 +42,7 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
       socket?.admit,
       signatures?.(config),
       auth?.(config),
-      pages(config, routes),
+      pages(config, routes, { ...used?.pages, ...report?.pages }),
       session?.pages,
       decode(config, protocols, relay),
       drills?.(config),

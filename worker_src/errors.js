@@ -32,6 +32,8 @@ export const CODES = Object.freeze({
   upstream_timeout: [504, "server_error"],
   run_interrupted: [502, "server_error"],
   conversation_unavailable: [503, "server_error"],
+  usage_unavailable: [502, "server_error"],
+  usage_timeout: [504, "server_error"],
   limits_unavailable: [503, "server_error"],
   stream_truncated: [502, "server_error"],
 });

@@ -1,8 +1,8 @@
 import { EdgeError } from "../errors.js";
 import { endpoints } from "./routes.js";
 
-/** Answers every route but chat: models, health, capabilities. */
-export function pages(config, routes) {
+/** Answers routes in one piece: models, health, capabilities, and what features add. */
+export function pages(config, routes, more) {
   const names = [...Object.keys(config.models), ...Object.keys(config.aliases)];
   const handlers = {
     health: () => Response.json({ status: "ok" }),
@@ -15,6 +15,7 @@ export function pages(config, routes) {
       }
       return Response.json(model(name));
     },
+    ...more,
   };
   return async (context, next) => handlers[context.route.name]?.(context) ?? next();
 }

@@ -14,6 +14,7 @@ const bytes = new TextEncoder();
 /** What is known of one request, written when it is over and all its calls are. */
 export class Point {
   #context;
+  #metrics;
   #unknown;
   #write;
   #ended = null;
@@ -25,10 +26,12 @@ export class Point {
 
   /**
    * @param {object} context
+   * @param {Metrics} metrics counts it too
    * @param {{unknown?: boolean}} [who] whether nobody knows whose request it is
    */
-  constructor(context, { unknown = false } = {}) {
+  constructor(context, metrics, { unknown = false } = {}) {
     this.#context = context;
+    this.#metrics = metrics;
     this.#unknown = unknown;
     /** Settles when the point has been written. */
     this.written = new Promise((resolve) => {
@@ -89,7 +92,10 @@ export class Point {
     const { env, caller } = this.#context;
     try {
       const tenant = this.#unknown ? "" : caller.tenant;
-      for (const values of this.#points()) env.USAGE.writeDataPoint({ indexes: [tenant], ...columnsOf(values) });
+      for (const values of this.#points()) {
+        this.#metrics.add({ tenant, ...values });
+        env.USAGE.writeDataPoint({ indexes: [tenant], ...columnsOf(values) });
+      }
     } catch (thrown) {
       console.warn("a data point was not written", thrown?.name);
     }

@@ -46,3 +46,39 @@ const place = (columns, kind) => Object.keys(columns).map((name, index) => [name
 
 /** Name -> column. */
 export const COLUMNS = Object.freeze({ tenant: "index1", ...Object.fromEntries([...place(BLOBS, "blob"), ...place(DOUBLES, "double")]) });
+
+/**
+ * What a report adds up, as SQL over these columns. A sampled point stands for `_sample_interval` points, so that everything is
+ * weighted by that. A request's own point is one of kind `request`; what legs and summaries used counts too.
+ */
+export const AMOUNTS = Object.freeze({
+  requests: "SUM(if({kind} = 'request', _sample_interval, 0))",
+  ok: "SUM(if({kind} = 'request' AND {outcome} = 'ok', _sample_interval, 0))",
+  failed: "SUM(if({kind} = 'request' AND {outcome} = 'failed', _sample_interval, 0))",
+  refused: "SUM(if({kind} = 'request' AND {outcome} = 'refused', _sample_interval, 0))",
+  cancelled: "SUM(if({kind} = 'request' AND {outcome} = 'cancelled', _sample_interval, 0))",
+  hits: "SUM(if({kind} = 'request' AND {cache} IN ('HIT', 'COALESCED', 'REPLAY'), _sample_interval, 0))",
+  fallbacks: "SUM(if({kind} = 'request' AND {fallback} = 1, _sample_interval, 0))",
+  turns: "SUM(if({kind} = 'request' AND {conversation} = 1, _sample_interval, 0))",
+  calls: "SUM(_sample_interval * {attempts})",
+  tokens_in: "SUM(_sample_interval * {tokens_in})",
+  tokens_out: "SUM(_sample_interval * {tokens_out})",
+  tokens_cached: "SUM(_sample_interval * {tokens_cached})",
+  tokens_reasoning: "SUM(_sample_interval * {tokens_reasoning})",
+  cost: "SUM(_sample_interval * {cost})",
+  saved: "SUM(_sample_interval * {saved})",
+  tokens_saved: "SUM(_sample_interval * {tokens_saved})",
+  neurons: "SUM(_sample_interval * {neurons})",
+  sample_interval: "MAX(_sample_interval)",
+});
+
+/** Latencies of answers: of points for which `ANSWERED` holds. */
+export const ANSWERED = "{kind} = 'request' AND {outcome} = 'ok'";
+export const LATENCIES = Object.freeze({
+  first_byte_p50_ms: "quantileExactWeighted(0.5)({first_byte_ms}, _sample_interval)",
+  first_byte_p95_ms: "quantileExactWeighted(0.95)({first_byte_ms}, _sample_interval)",
+  first_byte_p99_ms: "quantileExactWeighted(0.99)({first_byte_ms}, _sample_interval)",
+  total_p50_ms: "quantileExactWeighted(0.5)({total_ms}, _sample_interval)",
+  total_p95_ms: "quantileExactWeighted(0.95)({total_ms}, _sample_interval)",
+  total_p99_ms: "quantileExactWeighted(0.99)({total_ms}, _sample_interval)",
+});

@@ -1,48 +1,57 @@
+import { Metrics } from "./metrics.js";
 import { Point } from "./point.js";
 
 /**
  * One data point a request in Analytics Engine. `answers` stands before everything that answers, also in a conversation's
  * object, where a run may outlive its caller; `requests` counts what never gets there: refusals, and turns that are
  * repeated. A point never holds a prompt or an answer, and what goes wrong with it is no caller's matter.
- * @returns {{requests: Function, answers: Function}} two steps
+ * @returns {{requests: Function, answers: Function, routes: object[], pages: object}} two steps, and `/metrics`
  */
 export function usage(config) {
-  return { requests: requests(config), answers };
+  const metrics = new Metrics();
+  return {
+    requests: requests(config, metrics),
+    answers: answers(metrics),
+    routes: [{ name: "metrics", scope: "usage", endpoint: "/metrics", methods: ["GET"] }],
+    pages: { metrics: ({ caller }) => new Response(metrics.text(caller.tenant), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } }) },
+  };
 }
 
-function requests(config) {
+function requests(config, metrics) {
   const keyed = config.auth.mode === "keys";
   return async (context, next) => {
     if (context.route.scope !== "chat") return next();
     try {
       const response = await next();
-      if (context.facts.repeated) new Point(context).end(null);
+      if (context.facts.repeated) new Point(context, metrics).end(null);
       return response;
     } catch (thrown) {
       const { counted, run } = context.facts;
-      if (!counted && !run) new Point(context, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
+      if (!counted && !run) new Point(context, metrics, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
       throw thrown;
     }
   };
 }
 
-async function answers(context, next) {
-  const point = new Point(context);
-  context.facts.counted = true;
-  // The point is written after the answer: the request must live so long.
-  context.waitUntil(point.written);
-  let outcome;
-  try {
-    outcome = await next();
-  } catch (thrown) {
-    point.end(thrown);
-    throw thrown;
-  }
-  point.begin();
-  if (outcome.events) return { events: watched(outcome.events, point) };
-  point.take(outcome.answer);
-  point.end(null);
-  return outcome;
+function answers(metrics) {
+  return async (context, next) => {
+    const point = new Point(context, metrics);
+    context.facts.counted = true;
+    // The point is written after the answer: the request must live so long.
+    context.waitUntil(point.written);
+    let outcome;
+    try {
+      outcome = await next();
+    } catch (thrown) {
+      point.end(thrown);
+      throw thrown;
+    }
+    point.begin();
+    if (outcome.events) return { events: watched(outcome.events, point) };
+    point.take(outcome.answer);
+    point.end(null);
+    return outcome;
+  };
 }
 
 /** A stream whose end, failure or loss writes the point. */

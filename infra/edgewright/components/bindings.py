@@ -65,6 +65,18 @@ class DurableObjects:
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """An Analytics Engine dataset, which its first data point makes."""
+
+    name: str
+    dataset: str
+
+    def args(self) -> cloudflare.WorkerVersionBindingArgs:
+        """``{type: analytics_engine}``."""
+        return cloudflare.WorkerVersionBindingArgs(name=self.name, type="analytics_engine", dataset=self.dataset)
+
+
+@dataclass(frozen=True)
 class PlainText:
     """A value that anybody with access to the account may read."""
 

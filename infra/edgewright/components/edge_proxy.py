@@ -91,6 +91,13 @@ class EdgeProxy(pulumi.ComponentResource):
             found.append(bindings.WorkersAi())
         if namespace is not None:
             found.append(bindings.KvNamespace("CACHE", namespace.id))
+        if config.usage.enabled:
+            found.append(bindings.Dataset("USAGE", config.dataset))
+        if "reports" in config.features:
+            found += [
+                bindings.PlainText("ACCOUNT_ID", config.account_id),
+                bindings.PlainText("API_URL", config.usage.api_url),
+            ]
         found += [bindings.DurableObjects(name) for name in config.objects]
         found += [bindings.SecretText(name, text) for name, text in secret_texts(config).items()]
         return found

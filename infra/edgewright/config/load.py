@@ -39,7 +39,7 @@ def from_values(values: Mapping[str, Any], *, source: str, secrets: LocalSecrets
     merged = _merge(PROFILES.get(str(values.get("environment")), {}), values)
     merged = _merge(merged, _secrets_from_environment(merged))
     if secrets is not None and merged.get("environment") == "local":
-        merged = _merge(secrets.fill(merged), merged)
+        merged = _merge(secrets.fill(merged) | _local_api(), merged)
     try:
         config = StackConfig.model_validate(merged)
     except ValidationError as error:
@@ -108,6 +108,8 @@ def _stand_ins(file: StackFile) -> dict[str, Any]:
         values["upstream_keys"] = dict.fromkeys(_keys(file.values.get("upstreams")), held)
     if "drill_secret" in file.encrypted:
         values["drill_secret"] = held
+    if "usage_token" in file.encrypted:
+        values["usage_token"] = held
     return values
 
 
@@ -125,7 +127,16 @@ def _secrets_from_environment(values: Mapping[str, Any]) -> dict[str, Any]:
         found["cache_keys"] = keys.split(",")
     if secret := os.environ.get("EDGEWRIGHT_DRILL_SECRET"):
         found["drill_secret"] = secret
+    if token := os.environ.get("EDGEWRIGHT_USAGE_TOKEN"):
+        found["usage_token"] = token
     return found
+
+
+def _local_api() -> dict[str, Any]:
+    """Where a ``local`` stack reports its usage from: the API that it is deployed to."""
+    url = os.environ.get("CLOUDFLARE_BASE_URL")
+    token = os.environ.get("CLOUDFLARE_API_TOKEN", "of the local cloud")
+    return {"usage_token": token, "usage": {"api_url": url.rstrip("/")} if url else {}}
 
 
 def _keys(value: Any) -> list[str]:

@@ -185,7 +185,7 @@ class ClientKey(Section):
     models: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="public models the key may use; absent: all"
     )
-    routes: Annotated[list[Literal["chat", "models", "conversations"]], Field(min_length=1)] | None = Field(
+    routes: Annotated[list[Literal["chat", "models", "conversations", "usage"]], Field(min_length=1)] | None = Field(
         default=None, description="routes the key may use; absent: all"
     )
     origins: Annotated[list[Origin], Field(min_length=1)] | None = Field(
@@ -306,6 +306,19 @@ class Sessions(Section):
     sockets: bool = Field(default=True, description="conversations over WebSockets too; needs `streaming`")
 
 
+class Usage(Section):
+    """A data point for each request in Workers Analytics Engine: who, which model, how long, what it cost."""
+
+    enabled: bool = False
+    dataset: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] | None = Field(
+        default=None, description="name of the dataset; absent: the Worker's name with `_` for `-`"
+    )
+    report: bool = Field(default=False, description="answer `GET /v1/usage`; needs `usage_token`")
+    api_url: str = Field(
+        default="https://api.cloudflare.com/client/v4", description="where the report asks for what was written"
+    )
+
+
 class Cors(Section):
     """Browser origins that may call the proxy; none unless listed."""
 
@@ -350,6 +363,7 @@ class StackConfig(Section):
     deleted_objects: list[Literal["Conversation", "Limiter"]] = Field(
         default=[], description="Durable Object classes to delete with all that they hold; their feature must be off"
     )
+    usage: Usage = Usage()
     cors: Cors = Cors()
     observability: Observability = Observability()
     verification: Verification = Verification()
@@ -364,6 +378,9 @@ class StackConfig(Section):
     )
     upstream_keys: dict[str, SecretStr] = Field(default={}, description="secret: name in `upstreams` -> its API key")
     drill_secret: SecretStr | None = Field(default=None, description="secret: signs drill headers")
+    usage_token: SecretStr | None = Field(
+        default=None, description="secret: API token with Account Analytics: Read, for `usage.report`"
+    )
 
     @field_validator("compatibility_date")
     @classmethod
@@ -396,9 +413,16 @@ class StackConfig(Section):
             "sockets": self.sessions.enabled and self.sessions.sockets and self.streaming.enabled,
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
+            "usage": self.usage.enabled,
+            "reports": self.usage.enabled and self.usage.report,
             "summaries": self.sessions.enabled and self.sessions.summary is not None,
         }
         return sorted(name for name, on in enabled.items() if on)
+
+    @property
+    def dataset(self) -> str:
+        """Name of the Analytics Engine dataset."""
+        return self.usage.dataset or self.worker_name.replace("-", "_")
 
     @property
     def objects(self) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pydantic import SecretStr
 
 from edgewright.config.models import LimitRule, OpenAiCompatibleUpstream, StackConfig, each, secret_binding
+from edgewright.config.prices import price_of
 
 Findings = Iterable[str]
 
@@ -31,6 +32,7 @@ def check(config: StackConfig) -> list[str]:
         _fallback,
         _limits,
         _summary,
+        _usage,
         _drills,
         _deleted_objects,
     )
@@ -183,6 +185,17 @@ def _fallback(config: StackConfig) -> Findings:
         )
 
 
+def _usage(config: StackConfig) -> Findings:
+    usage = config.usage
+    if usage.report and not usage.enabled:
+        yield "usage.report: true, but usage.enabled is false. Fix: turn usage on, or leave the report out."
+    if usage.report and config.usage_token is None:
+        yield (
+            "usage.report: true needs a token with the permission Account Analytics: Read. Fix: pulumi config set "
+            "--secret edgewright:usage_token TOKEN, or set the environment variable EDGEWRIGHT_USAGE_TOKEN."
+        )
+
+
 def _summary(config: StackConfig) -> Findings:
     sessions = config.sessions
     if sessions.summary is None:
@@ -229,7 +242,7 @@ def _of_rule(config: StackConfig, where: str, rule: LimitRule) -> Findings:
         if rule.of != "usd" or name not in (rule.models or [name]):
             continue
         for place, target in enumerate(model.targets):
-            if target.price is None:
+            if target.upstream in config.upstreams and price_of(config, target) is None:
                 yield (
                     f"models.{name}.targets[{place}].price: is missing, and {where} limits money. "
                     "Fix: write price: {input: 0.1, output: 0.4}, in US dollars for a million tokens."

@@ -101,7 +101,7 @@ class EmbeddedEngine:
             api = self._api()
             deployment = Deployment(api, state, dry_run, listener)
             monitor = DeploymentMonitor(deployment, lambda token, args: resources.invoke(api, token, args))
-            run_program(self._project / "infra", self.stack, self._program_config(), monitor, dry_run=dry_run)
+            run_program(self._project / "infra", self.stack, self._program_config(api), monitor, dry_run=dry_run)
             deployment.finish()
             if not dry_run:
                 state.outputs, state.secret_outputs = split_secrets(monitor.outputs)
@@ -109,9 +109,14 @@ class EmbeddedEngine:
         deployment.result.outputs = split_secrets(monitor.outputs)[0]
         return deployment.result
 
-    def _program_config(self) -> dict[str, str]:
-        """The configuration as the CLI hands it to a program: strings, objects as JSON."""
+    def _program_config(self, api: CloudflareApi) -> dict[str, str]:
+        """The configuration as the CLI hands it to a program: strings, objects as JSON.
+
+        What the stack is deployed to is also where its usage is reported from.
+        """
+        usage = self._file.values.get("usage")
+        reported = {"usage_token": api.token, "usage": {**usage, "api_url": api.url}} if usage else {}
         return {
             f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
-            for key, value in self._file.values.items()
+            for key, value in {**self._file.values, **reported}.items()
         }

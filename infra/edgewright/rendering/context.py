@@ -14,6 +14,7 @@ from edgewright.config.models import (
     WorkersAiUpstream,
     secret_binding,
 )
+from edgewright.config.prices import price_of
 
 
 class Part(NamedTuple):
@@ -39,10 +40,12 @@ FEATURES = {
             "limits",
             "sessions",
             "streaming",
+            "usage",
         )
     },
     "sockets": Part("sockets", "sessions/upgrade.js", "sockets"),
     "summaries": Part("summaries", "sessions/summary.js", "summaries"),
+    "reports": Part("reports", "usage/report.js", "reports"),
     "signatures": Part("signatures", "auth/signed.js", "signatures"),
 }
 OBJECTS = {
@@ -97,6 +100,8 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         values["breaker"] = config.breaker.model_dump(exclude={"enabled"})
     if config.sessions.enabled:
         values["sessions"] = config.sessions.model_dump(exclude={"enabled", "sockets"})
+    if "reports" in config.features:
+        values["usage"] = {"dataset": config.dataset}
     if config.cors.origins:
         values["cors"] = config.cors.model_dump()
     return values
@@ -130,7 +135,7 @@ def _target(config: StackConfig, target: Target) -> dict[str, Any]:
         "model": target.model,
         "timeouts": timeouts,
         "continuation": target.continuation,
-        "price": None if target.price is None else target.price.model_dump(),
+        "price": price_of(config, target),
     }
 
 

@@ -37,6 +37,8 @@ EVERYTHING = {
         "rules": [{"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window_seconds": 60}],
     },
     "sessions": {"enabled": True, "max_context_tokens": 4_000, "summary": {}},
+    "usage": {"enabled": True, "report": True},
+    "usage_token": "canary-usage-token",
     "verification": {"drills": True},
     "upstreams": {
         "ai": {"type": "workers-ai"},
@@ -81,6 +83,8 @@ def test_the_hash_follows_the_content():
         ("sessions/summary.js", EVERYTHING, {"sessions": {"enabled": True}}),
         ("sessions/", {"sessions": {"enabled": True}}, {}),
         ("limits/", EVERYTHING, {}),
+        ("usage/report.js", EVERYTHING, {"usage": {"enabled": True}}),
+        ("usage/", {"usage": {"enabled": True}}, {}),
         ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
         ("upstream/openai_compatible.js", EVERYTHING, {}),
     ],
@@ -93,15 +97,18 @@ def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
 def test_everything_together_stays_small_and_no_secret_is_in_it():
     everything = bundle(**EVERYTHING)
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
-    unlimited = bundle(**{**EVERYTHING, "limits": {}})
-    socketless = bundle(**{**EVERYTHING, "limits": {}, "sessions": {"enabled": True, "sockets": False}})
-    stateless = bundle(**{**EVERYTHING, "limits": {}, "sessions": {"enabled": False}})
+    unmetered = bundle(**{**EVERYTHING, "usage": {}})
+    plain = {**EVERYTHING, "usage": {}, "limits": {}}
+    unlimited = bundle(**plain)
+    socketless = bundle(**{**plain, "sessions": {"enabled": True, "sockets": False}})
+    stateless = bundle(**{**plain, "sessions": {"enabled": False}})
     assert stateless.size < 100_000
     assert socketless.size - stateless.size < 36_000
     assert unlimited.size - socketless.size < 16_000
-    assert everything.size - unlimited.size < 13_000
+    assert unmetered.size - unlimited.size < 13_000
+    assert everything.size - unmetered.size < 20_000
     text = "".join(module.source for module in everything.modules)
-    for secret in (KEY, SIGNING_KEY, "ca" * 32, "canary-drill-secret", "canary-upstream-key"):
+    for secret in (KEY, SIGNING_KEY, "ca" * 32, "canary-drill-secret", "canary-upstream-key", "canary-usage-token"):
         assert secret not in text
 
 

@@ -49,13 +49,13 @@ test("no prompt and no answer is in a point", async () => {
 test("what is refused is a point without a call", async () => {
   const all = made();
   const requests = [
-    [all.chat(ask("x"), { key: null }), "invalid_api_key", "", ""],
-    [all.chat("{"), "invalid_json", "ci", "ci"],
-    [all.chat(ask("x", { model: "none" })), "model_not_found", "ci", "ci"],
-    [all.chat(ask("x", { temperature: 9 })), "invalid_request", "ci", "ci"],
+    [() => all.chat(ask("x"), { key: null }), "invalid_api_key", "", ""],
+    [() => all.chat("{"), "invalid_json", "ci", "ci"],
+    [() => all.chat(ask("x", { model: "none" })), "model_not_found", "ci", "ci"],
+    [() => all.chat(ask("x", { temperature: 9 })), "invalid_request", "ci", "ci"],
   ];
   for (const [request, error, tenant, key] of requests) {
-    await (await request).text();
+    await (await request()).text();
     assert.deepEqual(pick(all.points.at(-1), "outcome", "error", "attempts", "cost", "tenant", "key"), { outcome: "refused", error, attempts: 0, cost: 0, tenant, key });
   }
   assert.equal(all.points.length, requests.length);
