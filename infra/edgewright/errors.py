@@ -8,6 +8,7 @@
     ├── ApiError               Cloudflare's API answered, or failed to
     ├── EngineError            the Pulumi program, the CLI, or the state of a stack
     ├── LocalCloudError        the local cloud or workerd
+    ├── UsageError             a report of usage cannot be had
     └── VerifyError            the harness could not be run at all
 
 The CLI prints these without a traceback and exits 2. Catch ``EdgewrightError`` to catch them all.
@@ -65,6 +66,10 @@ class EngineError(EdgewrightError):
 
 class LocalCloudError(EdgewrightError):
     """The local cloud or workerd could not start, or stopped by itself."""
+
+
+class UsageError(EdgewrightError):
+    """A report of usage cannot be had: the proxy or Analytics Engine does not answer, or refuses."""
 
 
 class VerifyError(EdgewrightError):

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "components": BASE | {"rendering"},
     "engine": BASE,
     "localcloud": {"errors"},
-    "cli": BASE | {"rendering", "engine", "localcloud"},
+    "usage": {"errors", "assets"},
+    "cli": BASE | {"rendering", "engine", "localcloud", "usage"},
 }
 
 

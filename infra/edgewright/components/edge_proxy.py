@@ -125,6 +125,7 @@ class EdgeProxy(pulumi.ComponentResource):
             "features": config.features,
             "namespace_id": self.namespace_id,
             "account_id": config.account_id,
+            "dataset": config.dataset if config.usage.enabled else None,
             "verify_key": _secret(config.verify_key),
             "verify_model": config.verify_model,
             "drill_secret": _secret(config.drill_secret),

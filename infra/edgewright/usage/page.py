@@ -1,0 +1,91 @@
+"""A report as one self-contained HTML page: no script, no request to anybody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pygal
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pygal.style import CleanStyle
+
+from edgewright.usage.bill import Bill
+from edgewright.usage.report import Report
+from edgewright.usage.terminal import COLUMNS, bill_lines, dollars, sorted_rows
+
+FIRST_BYTE = {"p50": "first_byte_p50_ms", "p95": "first_byte_p95_ms", "p99": "first_byte_p99_ms"}
+LABELS = 8
+"""Moments that are written below a plot."""
+
+
+def page(title: str, groups: Report, times: Report, by_model: Report, bill: Bill) -> str:
+    """``groups``: by any name; ``times``: by time; ``by_model``: by time and model."""
+    folder = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    names = groups.query.group_by
+    blanks = [""] * max(0, len(names) - 1)
+    return environment.get_template("page.html.j2").render(
+        title=title,
+        start=_moment(groups.query.start),
+        end=_moment(groups.query.end),
+        sampled=groups.sample_interval,
+        head=[*names, *(column for column, _, _ in COLUMNS)],
+        rows=[[*(str(row[name]) or "-" for name in names), *_cells(row)] for row in sorted_rows(groups)],
+        total=[*(["total"] if names else []), *blanks, *_cells(groups.total)],
+        figures=[
+            ("Cost by model, US dollars", _cost(by_model)),
+            ("First byte, ms", _lines(times, FIRST_BYTE)),
+            ("Hit rate, %", _lines(times, {"from the cache": "hit_rate"}, scale=100)),
+        ],
+        bill=bill,
+        bill_lines=[(name, dollars(cost), how) for name, cost, how in bill_lines(bill)],
+        bill_total=dollars(bill.total),
+    )
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [shown(row[name]) for _, name, shown in COLUMNS]
+
+
+def _cost(report: Report) -> str:
+    starts = sorted({row["start"] for row in report.rows})
+    cost = {(row["model"], row["start"]): row["cost"] for row in report.rows}
+    chart = _chart(pygal.StackedBar, starts)
+    for model in sorted({row["model"] for row in report.rows}):
+        chart.add(model or "-", [cost.get((model, start), 0) for start in starts])
+    return _svg(chart)
+
+
+def _lines(report: Report, names: dict[str, str], scale: float = 1) -> str:
+    rows = sorted(report.rows, key=lambda row: row["start"])
+    chart = _chart(pygal.Line, [row["start"] for row in rows])
+    for title, name in names.items():
+        chart.add(title, [None if row[name] is None else row[name] * scale for row in rows])
+    return _svg(chart)
+
+
+def _chart(kind: Any, starts: list[int]) -> Any:
+    labels = [_moment(start)[len("2027-") :] for start in starts]
+    chart = kind(
+        width=960,
+        height=280,
+        style=CleanStyle,
+        js=[],
+        disable_xml_declaration=True,
+        show_minor_x_labels=False,
+        legend_at_bottom=True,
+        no_data_text="no requests in this time",
+    )
+    chart.x_labels = labels
+    chart.x_labels_major = labels[:: max(1, len(labels) // LABELS)]
+    return chart
+
+
+def _svg(chart: Any) -> str:
+    drawn: str = chart.render(is_unicode=True)
+    return drawn
