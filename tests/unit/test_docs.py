@@ -8,6 +8,7 @@ import pytest
 import typer.main
 from edgewright.cli.app import app
 from edgewright.config import StackConfig, json_schema, reference
+from edgewright.usage import schema
 from edgewright_verify.probes import wall
 from edgewright_verify.upstream import FAULTS
 
@@ -57,6 +58,13 @@ def test_every_error_code_is_documented():
     page = (REFERENCE / "errors.md").read_text()
     for code in codes:
         assert f"`{code}`" in page
+
+
+def test_every_column_of_a_data_point_is_documented():
+    page = (REFERENCE / "usage.md").read_text()
+    table = schema()
+    for name, what in {**table.blobs, **table.doubles}.items():
+        assert f"| `{table.columns[name]}` | `{name}` | {what} |\n" in page
 
 
 def test_every_header_is_documented():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,13 @@ from edgewright.usage.bill import Bill
 from edgewright.usage.report import Report
 from edgewright.usage.terminal import COLUMNS, bill_lines, dollars, sorted_rows
 
+# pygal leaves a finder behind for plugins that we do not use; Python warns of its kind at every import after.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
+
 FIRST_BYTE = {"p50": "first_byte_p50_ms", "p95": "first_byte_p95_ms", "p99": "first_byte_p99_ms"}
+_SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
+"""pygal writes its settings into every plot as one, for a script of tooltips that the page does not have."""
+
 LABELS = 8
 """Moments that are written below a plot."""
 
@@ -87,5 +95,4 @@ def _chart(kind: Any, starts: list[int]) -> Any:
 
 
 def _svg(chart: Any) -> str:
-    drawn: str = chart.render(is_unicode=True)
-    return drawn
+    return _SCRIPT.sub("", chart.render(is_unicode=True))
