@@ -11,6 +11,7 @@ from werkzeug import Request, Response
 
 from edgewright.localcloud.account import Account
 from edgewright.localcloud.auth import check_credentials
+from edgewright.localcloud.dataplane.analytics import AnalyticsSink
 from edgewright.localcloud.dataplane.kv import KvService
 from edgewright.localcloud.envelope import JSON, EnvelopeError
 from edgewright.localcloud.errors import ControlError, bad_control
@@ -19,17 +20,22 @@ from edgewright.localcloud.models.scripted import ScriptedModels
 from edgewright.localcloud.recorder import Recorder
 from edgewright.localcloud.runtime.supervisor import Runtime
 from edgewright.localcloud.services.workers.live import live_plan
+from edgewright.localcloud.storage import POINT_COLUMNS
 
 _SLOW_MS = 200.0  # latency of a slow KV unless said otherwise
 _LONGEST_MS = 600_000.0
+_MOST_SAMPLED = 100_000
 
 
 class Control:
     """The parts of the cloud that a test may touch, and the calls that touch them."""
 
-    def __init__(self, account: Account, runtime: Runtime, models: ScriptedModels, kv: KvService) -> None:
+    def __init__(
+        self, account: Account, runtime: Runtime, models: ScriptedModels, kv: KvService, points: AnalyticsSink
+    ) -> None:
         self._account = account
         self._kv = kv
+        self._points = points
         self.runtime = runtime
         self.models = models
         self.recorder = Recorder()
@@ -45,6 +51,9 @@ class Control:
             ("POST", "/clock"): self._advance,
             ("POST", "/kv"): self._set_kv,
             ("POST", "/pace"): self._set_pace,
+            ("POST", "/analytics"): self._set_analytics,
+            ("GET", "/points"): lambda _body: self._kept_points(),
+            ("DELETE", "/points"): lambda _body: self._account.database.run("delete from data_points"),
             ("GET", "/state"): lambda _body: self._state(),
         }
 
@@ -71,6 +80,7 @@ class Control:
         self.recorder.clear()
         self.faults.clear()
         self._kv.mode, self._kv.latency = "ok", 0.0
+        self._points.sample(1)
         self.runtime.apply(live_plan(self._account))
         self.runtime.forget(namespaces)
 
@@ -90,6 +100,14 @@ class Control:
         self.models.pace = replace(self.models.pace, **given)
         return {"first_token_ms": self.models.pace.first_token_ms, "token_ms": self.models.pace.token_ms}
 
+    def _set_analytics(self, body: dict[str, Any]) -> dict[str, int]:
+        self._points.sample(int(_number(body, "sample_interval", 1, _MOST_SAMPLED)))
+        return {"sample_interval": self._points.sample_interval}
+
+    def _kept_points(self) -> list[dict[str, Any]]:
+        rows = self._account.database.rows(f"select {', '.join(POINT_COLUMNS)} from data_points order by id")
+        return [dict(zip(POINT_COLUMNS, row, strict=True)) for row in rows]
+
     def _state(self) -> dict[str, Any]:
         account = self._account
         live = live_plan(account)
@@ -102,7 +120,7 @@ class Control:
             "versions": len(account.versions.all()),
             "kv_namespaces": {doc["id"]: doc["title"] for doc in account.namespaces.all()},
             "kv_entries": dict(entries),
-            "data_points": account.database.rows("select count(*) from points")[0][0],
+            "data_points": account.database.rows("select count(*) from data_points")[0][0],
             "faults": self.faults.count(),
             "kv_mode": self._kv.mode,
             "not_implemented": dict(self.recorder.not_found),

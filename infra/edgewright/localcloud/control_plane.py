@@ -19,6 +19,7 @@ from edgewright.localcloud.control import Control
 from edgewright.localcloud.envelope import EnvelopeError
 from edgewright.localcloud.router import Call, Router
 from edgewright.localcloud.services.ai.urls import ROUTES as AI
+from edgewright.localcloud.services.analytics.urls import ROUTES as ANALYTICS
 from edgewright.localcloud.services.identity.urls import ROUTES as IDENTITY
 from edgewright.localcloud.services.kv.urls import ROUTES as KV
 from edgewright.localcloud.services.routes.urls import ROUTES as ROUTES
@@ -47,7 +48,7 @@ class ControlPlane(HTTPServerBase):
         super().__init__("127.0.0.1", 0, threaded=True)
         self._account = account
         self._parts = parts
-        self._router = Router((*IDENTITY, *ZONES, *KV, *WORKERS, *ROUTES, *SCRIPTS, *AI))
+        self._router = Router((*IDENTITY, *ZONES, *KV, *WORKERS, *ROUTES, *SCRIPTS, *AI, *ANALYTICS))
         self._alone = threading.Lock()
 
     def serve(self, listening: socket.socket) -> None:

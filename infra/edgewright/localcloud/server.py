@@ -106,7 +106,7 @@ class LocalCloud:
         runtime = Runtime(folder, (state or folder) / "objects", folder / "data.sock", front)
         stack.callback(runtime.close)
         runtime.apply(live_plan(account))
-        self._control = Control(account, runtime, models, data_plane.kv)
+        self._control = Control(account, runtime, models, data_plane.kv, data_plane.points)
         plane = ControlPlane(account, self._control)
         plane.serve(api)
         stack.callback(plane.stop)

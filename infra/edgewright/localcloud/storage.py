@@ -12,14 +12,21 @@ from typing import Any
 
 Doc = dict[str, Any]
 
-_SCHEMA = """
+POINT_COLUMNS = (
+    *("timestamp", "dataset", "_sample_interval", "index1"),
+    *(f"blob{place}" for place in range(1, 21)),
+    *(f"double{place}" for place in range(1, 21)),
+)
+"""Columns of a data point of Analytics Engine, in the order in which ``SELECT *`` gives them."""
+
+_SCHEMA = f"""
 create table if not exists docs (
   seq integer primary key autoincrement, kind text not null, id text not null, body text not null, unique (kind, id));
 create table if not exists kv (
   namespace text not null, key text not null, value blob not null, metadata text, expiration integer,
   primary key (namespace, key)) without rowid;
-create table if not exists points (
-  id integer primary key, dataset text not null, timestamp integer not null, body text not null);
+create table if not exists data_points (id integer primary key, {", ".join(POINT_COLUMNS)});
+create index if not exists points_of_dataset on data_points (dataset);
 """
 
 
@@ -59,7 +66,7 @@ class Database:
 
     def clear(self) -> None:
         """Forget everything."""
-        for table in ("docs", "kv", "points"):
+        for table in ("docs", "kv", "data_points"):
             self.run(f"delete from {table}")
 
     def close(self) -> None:

@@ -100,9 +100,23 @@ def running():
         yield cloud
 
 
+def emptied(cloud):
+    """A bench on the cloud, which holds nothing yet."""
+    made = Bench(cloud)
+    assert made.control.post("/reset").status_code == 200
+    return made
+
+
 @pytest.fixture
 def bench(running):
-    made = Bench(running)
-    assert made.control.post("/reset").status_code == 200
+    made = emptied(running)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def module_bench(running):
+    """For tests of one module that only read; those that use ``bench`` come after them."""
+    made = emptied(running)
     yield made
     made.close()

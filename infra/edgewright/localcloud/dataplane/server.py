@@ -15,13 +15,16 @@ from edgewright.localcloud.models.scripted import ScriptedModels
 
 MOST_BODY = 100 * 1024 * 1024  # bytes; over KV's 25 MiB, so that the limit is told by KV itself
 
+BACKLOG = 4_096  # connections that wait: a burst of data points is lost where it finds no room
+
 
 class DataPlane:
     """Serves until ``close``; calls that are running then are cancelled."""
 
     def __init__(self, thread: LoopThread, account: Account, models: ScriptedModels, socket: Path) -> None:
         self.kv = KvService(account)
-        self._services = {"ai": AiService(models).handle, "analytics": AnalyticsSink(account).handle}
+        self.points = AnalyticsSink(account)
+        self._services = {"ai": AiService(models).handle, "analytics": self.points.handle}
         self._thread = thread
         app = web.Application(client_max_size=MOST_BODY)
         app.router.add_route("*", "/{path:.*}", self._dispatch)
@@ -35,7 +38,7 @@ class DataPlane:
 
     async def _start(self, socket: Path) -> None:
         await self._runner.setup()
-        await web.UnixSite(self._runner, str(socket)).start()
+        await web.UnixSite(self._runner, str(socket), backlog=BACKLOG).start()
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
         namespace = request.headers.get("x-local-kv")
