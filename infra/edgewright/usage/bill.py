@@ -31,9 +31,10 @@ class Line:
     @property
     def arithmetic(self) -> str:
         """How the cost comes about, for people."""
-        over = max(0.0, self.amount - self.included)
-        rest = f"({self.amount:,.0f} - {self.included:,.0f} included) = {over:,.0f}"
-        return f"{self.how}; {rest} at ${self.price:g} per {self.unit:,.0f}"
+        if self.amount <= self.included:
+            return f"{self.how}; {self.amount:,.0f} of the {self.included:,.0f} included"
+        over = f"({self.amount:,.0f} - {self.included:,.0f} included) = {self.amount - self.included:,.0f}"
+        return f"{self.how}; {over} at ${self.price:g} per {self.unit:,.0f}"
 
 
 @dataclass(frozen=True)

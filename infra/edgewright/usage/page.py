@@ -73,7 +73,7 @@ def _lines(report: Report, names: dict[str, str], scale: float = 1) -> str:
     rows = sorted(report.rows, key=lambda row: row["start"])
     chart = _chart(pygal.Line, [row["start"] for row in rows])
     for title, name in names.items():
-        chart.add(title, [None if row[name] is None else row[name] * scale for row in rows])
+        chart.add(title, [None if row[name] is None else row[name] * scale for row in rows], allow_interruptions=True)
     return _svg(chart)
 
 
@@ -87,7 +87,9 @@ def _chart(kind: Any, starts: list[int]) -> Any:
         disable_xml_declaration=True,
         show_minor_x_labels=False,
         legend_at_bottom=True,
+        truncate_label=-1,
         no_data_text="no requests in this time",
+        include_x_axis=True,  # from nought; also, pygal never ends on values that are all but equal
     )
     chart.x_labels = labels
     chart.x_labels_major = labels[:: max(1, len(labels) // LABELS)]

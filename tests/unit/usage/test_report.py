@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 from edgewright.cli.app import app
 from edgewright.errors import UsageError
-from edgewright.usage import Query, from_dataset, from_endpoint, schema
+from edgewright.usage import Query, Report, from_dataset, from_endpoint, schema
 from edgewright.usage.bill import projected, table
 from edgewright.usage.page import page
 from edgewright.usage.terminal import sparkline
@@ -122,6 +122,16 @@ def test_a_page_is_self_contained_and_escapes_names(server):
     assert "&lt;small&gt;" in text
     assert text.count("<svg") == 3
     assert not re.findall(r"<script|src=|href=|@import|url\(http", text)
+
+
+def test_a_page_of_values_that_are_all_but_equal_ends():
+    rows = [
+        {"start": 1_000_000 + hour * 3_600, "model": "small", **reported(cost=cost, hit_rate=cost)}
+        for hour, cost in enumerate([0.4, 0.4000000000000001, 0.39999999999999997, 0.0, 0.1 + 0.2, 0.3])
+    ]
+    for chosen in (rows[:3], rows[3:], rows[:1], rows[3:4], []):
+        report = Report(QUERY, chosen, reported())
+        assert page("x", report, report, report, projected(TOTAL, DAY, [], [])).count("<svg") == 3
 
 
 def run(*arguments):
