@@ -22,6 +22,7 @@ CANARIES = {
     "upstream key": f"sk-upstream-{secrets.token_hex(16)}",
     "sealing key": secrets.token_hex(32),
     "drill secret": secrets.token_hex(32),
+    "usage token": secrets.token_hex(20),
     "unknown key": new_client_key(),
     "prompt": f"prompt-{secrets.token_hex(16)}",
     "upstream's words": f"words-{secrets.token_hex(16)}",
@@ -78,7 +79,7 @@ def left_behind(upstream, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="edge-") as running:
         patch.setenv(STATE_VARIABLE, str(folder))
         patch.setattr(tempfile, "tempdir", running)
-        with LocalCloud(state_dir=folder / "cloud") as cloud:
+        with LocalCloud(state_dir=folder / "cloud", token=CANARIES["usage token"]) as cloud:
             api = CloudflareApi(cloud.api_url, cloud.token)
             engine = EmbeddedEngine(ROOT, "local", api=lambda: api, overrides=stack(upstream.url_for("/v1")))
             engine.up(lambda step, done: sinks.__setitem__(f"step {step} {done}", repr(step).encode()))
@@ -140,7 +141,7 @@ def answers(url):
                     got = httpx.post(f"{url}/v1/chat/completions", json=body, headers=sent, timeout=20)
                     text = got.content.replace(CANARIES["answer"].encode(), b"") if model == "good" else got.content
                     sinks[f"{model}, {key}, {stream}, {bool(drill)}"] = text + repr(got.headers).encode()
-    for path in ("/.well-known/edgewright", "/health", "/v1/models"):
+    for path in ("/.well-known/edgewright", "/health", "/v1/models", "/v1/usage", "/metrics"):
         got = httpx.get(url + path, headers={"authorization": f"Bearer {CANARIES['client key']}"})
         sinks[path] = got.content + repr(got.headers).encode()
     return sinks
@@ -153,6 +154,7 @@ def account(cloud):
     with httpx.Client(headers={"authorization": f"Bearer {cloud.token}"}) as client:
         for path in ("/workers/workers", "/workers/scripts", "/storage/kv/namespaces"):
             sinks[path] = client.get(base + path).content
+        sinks["points"] = client.get(f"{cloud.control_url}/points").content
         [namespace] = client.get(f"{base}/storage/kv/namespaces").json()["result"]
         values = f"{base}/storage/kv/namespaces/{namespace['id']}"
         names = [entry["name"] for entry in client.get(f"{values}/keys").json()["result"]]
@@ -185,4 +187,6 @@ def test_the_search_would_find_them(left_behind):
     assert b"cache read failed" in left_behind["run/workerd.log"]
     assert any(sink.startswith("KV ") and b'"sealed"' in held for sink, held in left_behind.items())
     assert b"createApp" in left_behind["module entry.js"]
+    assert b"client_closed_request" in left_behind["points"] or b'"failed"' in left_behind["points"]
+    assert b"USAGE_TOKEN" in left_behind["stacks/local/state.json"]
     assert b"KEY_HASHES" in left_behind["stacks/local/state.json"]

@@ -463,4 +463,4 @@ def secret_binding(upstream: str) -> str:
     return f"UPSTREAM_{upstream.upper().replace('-', '_')}_KEY"
 
 
-SECRET_KEYS = ("client_keys", "signing_keys", "cache_keys", "upstream_keys", "drill_secret")
+SECRET_KEYS = ("client_keys", "signing_keys", "cache_keys", "upstream_keys", "drill_secret", "usage_token")
