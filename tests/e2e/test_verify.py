@@ -18,6 +18,7 @@ def test_every_promise_is_kept_and_none_is_left_out(proxy, tmp_path):
         "--report",
         tmp_path / "report.json",
         EDGE_API_KEY=proxy["key"],
+        EDGE_OTHER_KEY=proxy["other_key"],
         EDGE_DRILL_SECRET=proxy["drill_secret"],
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -26,7 +27,8 @@ def test_every_promise_is_kept_and_none_is_left_out(proxy, tmp_path):
     text = (tmp_path / "junit.xml").read_text()
     suites = ElementTree.fromstring(text).iter("testsuite")
     assert sum(int(suite.get("tests")) for suite in suites) > 40
-    for secret in (proxy["key"], proxy["drill_secret"]):
+    assert {promise["outcome"] for promise in report["promises"]} == {"kept"}
+    for secret in (proxy["key"], proxy["other_key"], proxy["drill_secret"]):
         assert secret not in text + json.dumps(report) + done.stdout + done.stderr
 
 

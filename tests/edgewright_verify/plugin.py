@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 HELP = {
     "url": "address of the proxy to verify, with or without /v1",
     "key": "client key; prefer the variable, a command line is visible to others",
+    "other_key": "client key of another tenant, who must see nothing of the first",
     "drill_secret": "signs the faults of the fallback suite; prefer the variable",
     "model": "model to ask; default: the first one listed",
     "wall_upstream": "address of the scripted upstream behind the proxy, for the wall",

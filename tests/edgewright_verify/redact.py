@@ -21,7 +21,7 @@ class Redactor:
 
     def __init__(self, settings: Settings) -> None:
         self._forms: list[tuple[str, str]] = []
-        for name in ("key", "drill_secret"):
+        for name in ("key", "other_key", "drill_secret"):
             secret = getattr(settings, name)
             if secret:
                 self._forms += [(form, f"${ENVIRONMENT[name]}") for form in _forms_of(secret)]

@@ -30,6 +30,7 @@ class Options:
 
     url: str
     key: str | None = field(default=None, repr=False)
+    other_key: str | None = field(default=None, repr=False)
     model: str | None = None
     drill_secret: str | None = field(default=None, repr=False)
     wall_upstream: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-SUITES = ("streaming", "cache", "fallback", "auth", "errors", "models")
+SUITES = ("streaming", "cache", "fallback", "auth", "errors", "models", "sessions", "resume", "usage")
 """The concerns, in the order in which they are checked."""
 
 WALL = "wall"
@@ -16,6 +16,7 @@ WALL = "wall"
 ENVIRONMENT = {
     "url": "EDGE_URL",
     "key": "EDGE_API_KEY",
+    "other_key": "EDGE_OTHER_KEY",
     "drill_secret": "EDGE_DRILL_SECRET",
     "model": "EDGE_MODEL",
     "wall_upstream": "EDGE_WALL_UPSTREAM",
@@ -33,6 +34,7 @@ class Settings:
 
     url: str
     key: str | None = field(default=None, repr=False)
+    other_key: str | None = field(default=None, repr=False)
     model: str | None = None
     drill_secret: str | None = field(default=None, repr=False)
     wall_upstream: str | None = None
@@ -47,7 +49,7 @@ class Settings:
         url = found["url"]
         if url is None:
             return None
-        return cls(root_of(url), found["key"], found["model"], found["drill_secret"], found["wall_upstream"])
+        return cls(root_of(url), **{name: value for name, value in found.items() if name != "url"})
 
 
 def root_of(url: str) -> str:

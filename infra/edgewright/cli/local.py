@@ -70,8 +70,7 @@ def up(
     with local_cloud(root, state, port, api_port) as running:
         outputs = deploy(root, running, replaced)
         if as_json:
-            secrets = {"key": outputs["verify_key"], "drill_secret": outputs["drill_secret"]}
-            print_json({**_facts(running), "url": outputs["url"], **secrets})
+            print_json({**_facts(running), "url": outputs["url"], **_secrets(outputs)})
         else:
             _greet(outputs)
             err.print("Ctrl-C ends the local cloud", style="dim")
@@ -90,7 +89,7 @@ def demo(project: Project = None) -> None:
         err.print(
             "these answer while the demo runs; `edgewright local up` keeps the proxy up", style="dim", markup=False
         )
-        code = run(Options(url=outputs["url"], key=outputs["verify_key"], drill_secret=outputs["drill_secret"]))
+        code = run(Options(url=outputs["url"], **_secrets(outputs)))
     sys.exit(code)
 
 
@@ -167,6 +166,11 @@ def _facts(running: LocalCloud) -> dict[str, Any]:
         "zone_name": running.zone_name,
         "control_url": running.control_url,
     }
+
+
+def _secrets(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What verification needs, by the names of its options."""
+    return {"key": outputs["verify_key"], **{name: outputs.get(name) for name in ("other_key", "drill_secret")}}
 
 
 def _greet(outputs: Mapping[str, Any]) -> None:

@@ -16,6 +16,9 @@ from edgewright.errors import VerifyError
 def verify(
     url: Annotated[str | None, typer.Option(envvar="EDGE_URL", help="Address of any proxy; or use --stack")] = None,
     key: Annotated[str | None, typer.Option(envvar="EDGE_API_KEY", help="Client key")] = None,
+    other_key: Annotated[
+        str | None, typer.Option(envvar="EDGE_OTHER_KEY", help="Client key of another tenant, who must see nothing")
+    ] = None,
     stack: Annotated[str | None, typer.Option("--stack", "-s", help="Take URL and keys from this stack")] = None,
     model: Annotated[str | None, typer.Option(envvar="EDGE_MODEL", help="Model to ask; default: the first")] = None,
     drill_secret: Annotated[
@@ -48,6 +51,7 @@ def verify(
 
         outputs = select(project_of(project), stack, engine).outputs(reveal=True)
         url, key = outputs["url"], key or outputs.get("verify_key")
+        other_key = other_key or outputs.get("other_key")
         drill_secret = drill_secret or outputs.get("drill_secret")
         model = model or outputs.get("verify_model")
     if url is None:
@@ -55,6 +59,7 @@ def verify(
     options = Options(
         url=url,
         key=key,
+        other_key=other_key,
         model=model,
         drill_secret=drill_secret,
         suites=suite or [],

@@ -127,6 +127,7 @@ class EdgeProxy(pulumi.ComponentResource):
             "account_id": config.account_id,
             "dataset": config.dataset if config.usage.enabled else None,
             "verify_key": _secret(config.verify_key),
+            "other_key": _secret(config.other_key),
             "verify_model": config.verify_model,
             "drill_secret": _secret(config.drill_secret),
         }

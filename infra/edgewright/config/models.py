@@ -449,6 +449,15 @@ class StackConfig(Section):
         return self.default_model if self.default_model in allowed else allowed[0]
 
     @property
+    def other_key(self) -> SecretStr | None:
+        """A client key of another tenant than `verify_key`'s: verification shows that it sees nothing of the first."""
+        own = self._verify_key_name
+        tenants = self.auth.keys
+        names = (name for name in sorted(self.client_keys) if tenants[name].tenant != tenants[own or name].tenant)
+        found = min(names, key=lambda name: tenants[name].restrictions, default=None)
+        return None if found is None else each(self.client_keys[found])[0]
+
+    @property
     def _verify_key_name(self) -> str | None:
         return min(self.client_keys, key=lambda name: (self.auth.keys[name].restrictions, name), default=None)
 

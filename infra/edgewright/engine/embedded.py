@@ -87,7 +87,11 @@ class EmbeddedEngine:
         hidden = dict.fromkeys(state.secret_outputs, "[secret]")
         if reveal:
             config = self.config()
-            known = {"verify_key": config.verify_key, "drill_secret": config.drill_secret}
+            known = {
+                "verify_key": config.verify_key,
+                "other_key": config.other_key,
+                "drill_secret": config.drill_secret,
+            }
             hidden |= {name: held.get_secret_value() for name, held in known.items() if held and name in hidden}
         return {**state.outputs, **hidden}
 

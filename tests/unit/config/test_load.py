@@ -48,6 +48,17 @@ def test_a_good_stack_is_accepted_with_safe_defaults():
     assert not config.verification.drills
 
 
+def test_the_other_key_is_of_another_tenant():
+    names = {"a": "one", "b": "one", "c": "two", "d": "two"}
+    keys = {name: new_client_key() for name in names}
+    scopes = {name: {"tenant": tenant} for name, tenant in names.items()}
+    scopes["c"]["models"] = ["small"]
+    config = from_values({**GOOD, "auth": {"keys": scopes}, "client_keys": keys}, source="x")
+    assert config.verify_key.get_secret_value() == keys["a"]
+    assert config.other_key.get_secret_value() == keys["d"]
+    assert from_values(GOOD, source="x").other_key is None
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -9,12 +9,15 @@ from urllib.parse import unquote
 
 from stub_model import PIECE_SECONDS, Shaper, text_for
 from stub_server import Reply
+from stub_talks import Talks
+from stub_usage import Ledger
 
 KEY = "sk-edge-CANARYkeyCANARYkeyCANARYkeyCANARYkeyCANARYk"
+OTHER_KEY = "sk-edge-CANARYotherCANARYotherCANARYotherCANARYothe"
 DRILL_SECRET = "canary-drill-secret-0123456789abcdef"
 MODELS = ("small", "@cf/stub/large")
 TARGETS = ("first/m1", "second/m2")
-FEATURES = ("auth", "cache", "drills", "fallback", "streaming")
+FEATURES = ("auth", "cache", "drills", "fallback", "reports", "sessions", "streaming", "usage")
 WEATHER = {"name": "get_weather", "arguments": '{"city": "Oslo"}'}
 ROLES = {"system", "developer", "user", "assistant", "tool"}
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -38,6 +41,7 @@ class StubProxy:
         self.flaws, self.features, self.key = set(flaws), features, key
         self.cached, self.nonces, self.count, self.open_streams, self.abandoned = {}, set(), 0, 0, 0
         self.shaper = Shaper(self.flaws)
+        self.talks, self.ledger = Talks(self, Refused), Ledger(self, Refused)
 
     def has(self, flaw):
         return flaw in self.flaws
@@ -92,6 +96,14 @@ class StubProxy:
             if not self.has("public_models"):
                 self.check_key(asked)
             return self.models(asked)
+        if asked.path.startswith("/v1/conversations"):
+            if not self.has("open_conversations"):
+                self.check_key(asked)
+            return self.talks.page(asked)
+        if asked.path.startswith("/v1/usage"):
+            if not self.has("open_usage"):
+                self.check_key(asked)
+            return self.ledger.page(asked)
         if asked.path != "/v1/chat/completions":
             self.check_key(asked)
             raise Refused(400 if self.has("unknown_path_400") else 404, "not_found")
@@ -104,7 +116,7 @@ class StubProxy:
 
     def check_key(self, asked):
         given = asked.headers.get("authorization")
-        if self.key is None or given == f"Bearer {self.key}":
+        if self.key is None or given in (f"Bearer {self.key}", f"Bearer {OTHER_KEY}"):
             return
         stream = b'"stream": true' in asked.body
         lenient = {
@@ -146,12 +158,17 @@ class StubProxy:
         self.check_key(asked)
         request = request or self.parse(asked)
         drill = self.check_drill(asked) if "drills" in (self.features or ()) else None
+        conversation = asked.headers.get("x-conversation-id", request.get("conversation"))
+        if conversation is not None:
+            return self.talks.turn(asked, request, conversation)
         if self.has("leaks_streams") and self.open_streams:
             raise Refused(500, "internal_error")
         headers = asked.headers.get("cache-control", "")
         key = self.cache_key(request)
         caching = "cache" in (self.features or ()) and (drill is None or self.has("drills_use_cache"))
-        if caching and key in self.cached and not ("no-" in headers and not self.has("ignores_no_cache")):
+        hit = caching and key in self.cached and not ("no-" in headers and not self.has("ignores_no_cache"))
+        self.ledger.note(asked, request, hit=hit)
+        if hit:
             return self.replay(request, key)
         return self.fresh(request, drill, key if caching and self.may_store(headers) else None)
 
@@ -210,7 +227,7 @@ class StubProxy:
         return parts["fault"]
 
     def cache_key(self, request):
-        kept = {name: value for name, value in request.items() if name not in {"stream", "stream_options"}}
+        kept = {name: value for name, value in request.items() if name not in {"stream", "stream_options", "user"}}
         if self.has("one_cache_entry"):
             return "same"
         if self.has("cache_ignores_settings"):

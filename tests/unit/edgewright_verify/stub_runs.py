@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 
 from edgewright_verify.runner import Options, run
-from stub_proxy import DRILL_SECRET, KEY
+from stub_proxy import DRILL_SECRET, KEY, OTHER_KEY
 from stub_server import StubServer
 
 
@@ -22,7 +22,7 @@ class Outcome:
 def verify_stub(proxy, folder, **options):
     """Serve a stub proxy, run the harness against it, and read the report that it wrote into ``folder``."""
     path = folder / f"{uuid.uuid4().hex}.json"
-    given = {"key": KEY, "drill_secret": DRILL_SECRET, "json": path} | options
+    given = {"key": KEY, "other_key": OTHER_KEY, "drill_secret": DRILL_SECRET, "json": path} | options
     with StubServer(proxy) as server:
         code = run(Options(**{"url": server.url} | given))
     return Outcome(code, json.loads(path.read_text()))

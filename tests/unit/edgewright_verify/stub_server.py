@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._write_pieces(reply)
 
-    do_GET = do_POST = _serve  # noqa: N815 - names that http.server calls
+    do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - names that http.server calls
 
     def _read_body(self):
         limit = self.proxy.max_body_bytes
