@@ -23,6 +23,7 @@ def stack(base_url):
             name: {"targets": [{"upstream": "wall", "model": name}]} for name in ("good", "slow", "cut", "flood")
         },
         "default_model": "good",
+        "limits": {},
         "sessions": {"enabled": True},
         "auth": {"keys": {"demo": {"tenant": "demo"}}},
         "client_keys": {"demo": KEY},

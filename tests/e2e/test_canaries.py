@@ -116,6 +116,7 @@ def stack(base_url):
         "upstreams": {"api": upstream},
         "models": {name: {"targets": [{"upstream": "api", "model": name}]} for name in MODELS},
         "default_model": "good",
+        "limits": {},
         "cache": {"enabled": True, "encryption": True},
         "auth": {"keys": {"demo": {"tenant": "demo"}}, "signed_requests": True},
         "fallback": {"attempts_per_target": 1},

@@ -88,7 +88,7 @@ def test_the_life_of_a_stack(project, cloud):
     assert run(project, "up")["changes"] == 0
     assert writes(cloud) == []
 
-    change(project, limits={"max_messages": 3})
+    change(project, timeouts={"connect_ms": 9_000})
     assert [s["operation"] for s in run(project, "preview")["steps"]] == ["same", "same", "replace", "replace"]
     run(project, "up")
     assert [line.rsplit("/", 1)[1] for line in writes(cloud)] == ["versions", "deployments"]
@@ -120,7 +120,7 @@ def test_a_new_version_is_live_within_a_second_and_no_request_fails(project):
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        change(project, limits={"max_messages": 9})
+        change(project, timeouts={"connect_ms": 8_000})
         new = run(project, "up")["outputs"]["content_hash"][:16]
         done = time.monotonic()
         while not any(version == new for _, _, version in seen) and time.monotonic() < done + 5:

@@ -56,7 +56,7 @@ def test_up_no_changes_update_refresh_destroy(pulumi):
     headers = {"Authorization": f"Bearer {key}"}
     answer = httpx.post(f"{url}/v1/chat/completions", json=asked, headers=headers, trust_env=False, timeout=30)
     assert answer.status_code == 200
-    change(pulumi.project, limits={"max_messages": 9})
+    change(pulumi.project, timeouts={"connect_ms": 9_000})
     pulumi("up", "--yes", "--skip-preview")
     pulumi("refresh", "--yes", "--expect-no-changes")
     pulumi("preview", "--expect-no-changes")

@@ -42,6 +42,7 @@ def stack(base_url, **changes):
             for name, models in targets.items()
         },
         "default_model": "m",
+        "limits": {},
         "cache": {"enabled": True, "encryption": True},
         "cache_keys": [SEALING[0]],
         "auth": {

@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-SUITES = ("streaming", "cache", "fallback", "auth", "errors", "models", "sessions", "resume", "usage")
+SUITES = (
+    "streaming",
+    "cache",
+    "fallback",
+    "auth",
+    "errors",
+    "models",
+    "sessions",
+    "resume",
+    "socket",
+    "limits",
+    "usage",
+)
 """The concerns, in the order in which they are checked."""
 
 WALL = "wall"

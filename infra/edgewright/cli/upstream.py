@@ -28,6 +28,8 @@ def overrides(url: str, key: str | None, model: str | None) -> dict[str, Any]:
         fix = "check that it is serving, and its key; or name a model with --upstream-model"
         raise ConfigError(f"--upstream: {url} answers no list of models.", fix=fix)
     public: dict[str, dict[str, Any]] = {name: {"targets": [{"upstream": NAME, "model": name}]} for name in models}
+    # The stack file's rules may name it: it is what verification may use up.
+    public.setdefault("trial", {"targets": [{"upstream": NAME, "model": models[0]}]})
     public[models[0]]["aliases"] = [alias for alias in ("small", "large") if alias not in public]
     upstream = {"type": "openai-compatible", "base_url": base, "key": "required" if key else "none"}
     return {

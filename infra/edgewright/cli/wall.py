@@ -117,6 +117,7 @@ def overrides(base_url: str, scale: float, mid_stream: str) -> dict[str, Any]:
         "upstreams": {UPSTREAM: {"type": "openai-compatible", "base_url": base_url, "key": "none"}},
         "models": models,
         "default_model": "wall-good",
+        "limits": {},
         "cache": {"enabled": True},
         "timeouts": {
             "connect_ms": scaled(wall.CONNECT_SECONDS),

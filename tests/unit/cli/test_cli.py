@@ -105,7 +105,7 @@ def test_an_upstream_is_asked_for_its_models(httpserver):
         {"data": [{"id": "a"}, {"id": "b"}]}
     )
     made = overrides(httpserver.url_for(""), "k", None)
-    assert set(made["models"]) == {"a", "b"}
+    assert set(made["models"]) == {"a", "b", "trial"}
     assert made["upstreams"]["upstream"]["base_url"].endswith("/v1")
     assert made["models"]["a"]["aliases"] == ["small", "large"]
 

@@ -7,17 +7,19 @@ import re
 import time
 from urllib.parse import unquote
 
+from stub_limits import Limit
 from stub_model import PIECE_SECONDS, Shaper, text_for
 from stub_server import Reply
+from stub_sockets import Connection, Sockets
 from stub_talks import Talks
 from stub_usage import Ledger
 
 KEY = "sk-edge-CANARYkeyCANARYkeyCANARYkeyCANARYkeyCANARYk"
 OTHER_KEY = "sk-edge-CANARYotherCANARYotherCANARYotherCANARYothe"
 DRILL_SECRET = "canary-drill-secret-0123456789abcdef"
-MODELS = ("small", "@cf/stub/large")
+MODELS = ("small", "@cf/stub/large", "trial")
 TARGETS = ("first/m1", "second/m2")
-FEATURES = ("auth", "cache", "drills", "fallback", "reports", "sessions", "streaming", "usage")
+FEATURES = ("auth", "cache", "drills", "fallback", "limits", "reports", "sessions", "sockets", "streaming", "usage")
 WEATHER = {"name": "get_weather", "arguments": '{"city": "Oslo"}'}
 ROLES = {"system", "developer", "user", "assistant", "tool"}
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -41,7 +43,9 @@ class StubProxy:
         self.flaws, self.features, self.key = set(flaws), features, key
         self.cached, self.nonces, self.count, self.open_streams, self.abandoned = {}, set(), 0, 0, 0
         self.shaper = Shaper(self.flaws)
+        self.limit = Limit(self, Refused)
         self.talks, self.ledger = Talks(self, Refused), Ledger(self, Refused)
+        self.sockets = Sockets(self, self.talks, Refused)
 
     def has(self, flaw):
         return flaw in self.flaws
@@ -63,6 +67,15 @@ class StubProxy:
         if self.has("echoes_key") and "authorization" in asked.headers:
             reply.headers["x-debug"] = asked.headers["authorization"]
         return reply
+
+    def upgrade(self, asked, connection):
+        """Serves a WebSocket to its end; the refusal if it is not opened."""
+        name = asked.path.split("/")[3]
+        try:
+            Connection(self.sockets, asked, name, connection).serve()
+        except Refused as refused:
+            return refused.reply
+        return None
 
     def spoil_error(self, asked, reply):
         """Flaws of refusals."""
@@ -99,6 +112,10 @@ class StubProxy:
         if asked.path.startswith("/v1/conversations"):
             if not self.has("open_conversations"):
                 self.check_key(asked)
+            if asked.path.endswith("/tickets"):
+                return Reply(201, self.sockets.ticket(asked, asked.path.split("/")[3]))
+            if asked.path.endswith("/socket"):
+                raise Refused(400 if self.has("plain_as_400") else 426, "upgrade_required")
             return self.talks.page(asked)
         if asked.path.startswith("/v1/usage"):
             if not self.has("open_usage"):
@@ -158,6 +175,7 @@ class StubProxy:
         self.check_key(asked)
         request = request or self.parse(asked)
         drill = self.check_drill(asked) if "drills" in (self.features or ()) else None
+        told = self.limit.take(request) if "limits" in (self.features or ()) else {}
         conversation = asked.headers.get("x-conversation-id", request.get("conversation"))
         if conversation is not None:
             return self.talks.turn(asked, request, conversation)
@@ -170,7 +188,9 @@ class StubProxy:
         self.ledger.note(asked, request, hit=hit)
         if hit:
             return self.replay(request, key)
-        return self.fresh(request, drill, key if caching and self.may_store(headers) else None)
+        reply = self.fresh(request, drill, key if caching and self.may_store(headers) else None)
+        reply.headers |= told
+        return reply
 
     def may_store(self, headers):
         return not self.has("never_caches") and ("no-store" not in headers or self.has("ignores_no_store"))

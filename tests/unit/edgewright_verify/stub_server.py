@@ -67,7 +67,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self):
         body, too_big = self._read_body()
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.proxy.answer(Asked(self.command, self.path, headers, body, too_big))
+        asked = Asked(self.command, self.path, headers, body, too_big)
+        if headers.get("upgrade") == "websocket":
+            reply = self.proxy.upgrade(asked, self.connection)
+            self.close_connection = True
+            if reply is None:
+                return
+        else:
+            reply = self.proxy.answer(asked)
         if reply.pieces is None:
             self._write_whole(reply)
         else:
