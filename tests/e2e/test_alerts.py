@@ -31,10 +31,8 @@ class Receiver:
         server.expect_request("/hook", method="POST").respond_with_handler(self._take)
 
     def _take(self, request):
-        body, headers = request.get_data(), dict(request.headers)
-        told = [
-            Webhook(secret).verify(body, {key.lower(): text for key, text in headers.items()}) for secret in SECRETS
-        ]
+        body, headers = request.get_data(), {key.lower(): text for key, text in request.headers.items()}
+        told = [Webhook(secret).verify(body, headers) for secret in SECRETS]
         assert told[0] == told[1]
         self.got.put((headers["webhook-id"], told[0]))
         self.free.wait(TELLING_SECONDS)
