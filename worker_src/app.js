@@ -52,6 +52,6 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   );
   return {
     fetch: (request, env, execution) => run(createContext(request, env, execution, config)),
-    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, summarise: summaries?.(config) })])),
+    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, summarise: summaries?.(config), lost: used?.lost })])),
   };
 }

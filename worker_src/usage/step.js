@@ -4,8 +4,8 @@ import { Point } from "./point.js";
 /**
  * One data point a request in Analytics Engine, told to `alerts` too where there are budgets. `answers` stands before everything that answers, also in a conversation's
  * object, where a run may outlive its caller; `requests` counts what never gets there: refusals, and turns that are
- * repeated. A point never holds a prompt or an answer, and what goes wrong with it is no caller's matter.
- * @returns {{requests: Function, answers: Function, routes: object[], pages: object}} two steps, and `/metrics`
+ * repeated; `lost` counts a turn that was taken in and never answered to its end. A point never holds a prompt or an answer, and what goes wrong with it is no caller's matter.
+ * @returns {{requests: Function, answers: Function, lost: Function, routes: object[], pages: object}} two steps, and `/metrics`
  */
 export function usage(config, { alerts } = {}) {
   const metrics = new Metrics();
@@ -13,6 +13,11 @@ export function usage(config, { alerts } = {}) {
   return {
     requests: requests(config, sinks),
     answers: answers(sinks),
+    lost: (context, thrown, events) => {
+      const point = new Point(context, sinks);
+      point.takeAll(events);
+      point.end(thrown);
+    },
     routes: [{ name: "metrics", scope: "usage", endpoint: "/metrics", methods: ["GET"] }],
     pages: { metrics: ({ caller }) => new Response(metrics.text(caller.tenant), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } }) },
   };
