@@ -29,6 +29,9 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     #runs = new Map();
     #active = null;
     #sockets = null;
+    /** Settles when the conversation has been deleted, null while nobody deletes it. */
+    #deleting = null;
+    #heard = Promise.resolve();
 
     constructor(state, env) {
       this.#store = new Store(state.storage);
@@ -110,6 +113,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
 
     /** The id of a turn's run: a new one's, or of the one that it repeats. */
     async #runOf(turn) {
+      while (this.#deleting) await this.#deleting; // a turn that comes now begins anew
       const known = this.#store.exists ? this.#repeated(turn) : null;
       return known?.run ?? (await this.#take(turn, known?.previous ?? null));
     }
@@ -131,8 +135,10 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       this.#store.begin({ id, key, digest, asked: askedOf(chat), turn: keptOf(turn), previous }, chat.messages, now);
       const run = new Run(id, this.#store, () => this.#sockets?.wake());
       this.#runs.set(id, run);
-      await this.#schedule();
-      void this.#carryOut(run, turn);
+      this.#sockets?.join(run);
+      const scheduled = this.#schedule();
+      run.gone = scheduled.then(() => this.#carryOut(run, turn));
+      await scheduled;
       return id;
     }
 
@@ -142,17 +148,16 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       while (this.#active) await this.#active.ended;
       this.#active = run;
       await this.#list(turn.listed);
-      this.#store.start(run.id);
       const status = await run.carryOut(() => this.#ask(run, turn));
       if (status === "dropped") lost?.(this.#contextOf(run.id, turn), new EdgeError("run_stopped", "The run was stopped before it began."), []);
       this.#active = null;
       this.#runs.delete(run.id);
-      if (!this.#store.exists) return;
       await this.#list(turn.listed);
       await this.#schedule();
     }
 
     #ask(run, turn) {
+      this.#store.start(run.id);
       const { signal } = run;
       const context = this.#contextOf(run.id, turn, { signal, waitUntil: (promise) => run.besides(promise) });
       return { context, outcome: this.#answered(run.id, context) };
@@ -247,8 +252,16 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     }
 
     async #delete() {
-      for (const run of this.#runs.values()) run.stop("The conversation was deleted.");
-      await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
+      this.#deleting ??= this.#deleted().finally(() => {
+        this.#deleting = null;
+      });
+      await this.#deleting;
+    }
+
+    async #deleted() {
+      const runs = [...this.#runs.values()];
+      for (const run of runs) run.stop("The conversation was deleted.");
+      await Promise.allSettled(runs.map(({ gone }) => gone));
       const listed = this.#store.fact("listed");
       await this.#store.clear();
       this.#sockets?.close();
@@ -265,8 +278,11 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       }
     }
 
+    /** One after the other, so that the directory hears last what was last. */
     #tell(directory, verb, body) {
-      return askObject(this.#env, directory, `directory/${verb}`, { body });
+      const tell = () => askObject(this.#env, directory, `directory/${verb}`, { body });
+      this.#heard = this.#heard.then(tell, tell);
+      return this.#heard;
     }
 
     #ofRun(id, verb, { after, reader }) {
@@ -275,14 +291,8 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       if (verb === "events") return this.#follow(id, { after, reader, hurry: true });
       const run = this.#runs.get(id);
       if (verb === "stop") run?.stop("The run was stopped.");
-      if (verb === "leave") this.#leave(run, reader);
+      if (verb === "leave") run?.leave(reader);
       return Response.json(this.#shown(this.#store.run(id)));
-    }
-
-    /** Who leaves ends a run that nobody else reads. */
-    #leave(run, reader) {
-      run?.readers.delete(reader);
-      if (run?.readers.size === 0) run.stop("Its caller has left.");
     }
 
     #follow(id, how) {
