@@ -14,8 +14,12 @@ const LABELS = ["model", "target", "cache", "outcome"];
 export class Metrics {
   #series = new Map();
 
-  /** @param {{tenant: string}} point with the values of a data point, those that are nothing left out */
-  add(point) {
+  /** Counts a record of usage. */
+  take = (_context, { tenant, points }) => {
+    for (const point of points) this.#add({ tenant, ...point });
+  };
+
+  #add(point) {
     const labels = [point.tenant, ...LABELS.map((name) => point[name] ?? "")];
     const name = JSON.stringify(labels);
     if (!this.#series.has(name)) {

@@ -26,7 +26,8 @@ export class Point {
 
   /**
    * @param {object} context
-   * @param {{metrics: Metrics, alerts?: {spent: Function}}} sinks count it too
+   * @param {Array<(context: object, record: {tenant: string, points: object[], calls: object[]}) => Promise<void>|void>} sinks are told: `points` hold
+   *   the values of columns by name, and the `call` that they are of; `calls` are all that were made
    * @param {{unknown?: boolean}} [who] whether nobody knows whose request it is
    */
   constructor(context, sinks, { unknown = false } = {}) {
@@ -89,20 +90,20 @@ export class Point {
   }
 
   async #written() {
-    const { env, caller } = this.#context;
-    const { metrics, alerts } = this.#sinks;
     try {
-      const tenant = this.#unknown ? "" : caller.tenant;
-      const points = this.#points();
-      for (const values of points) {
-        metrics.add({ tenant, ...values });
-        env.USAGE.writeDataPoint({ indexes: [tenant], ...columnsOf(values) });
-      }
-      await alerts?.spent(this.#context, points);
+      await this.#tell();
     } catch (thrown) {
-      console.warn("a data point was not written", thrown?.name);
+      console.warn("usage was not told", thrown?.name);
     }
     this.#write();
+  }
+
+  /** Tells everybody; what one of them fails with is not the others' matter. */
+  async #tell() {
+    const { caller, facts } = this.#context;
+    const record = { tenant: this.#unknown ? "" : caller.tenant, points: this.#points(), calls: facts.repeated ? [] : facts.calls };
+    const told = await Promise.allSettled(this.#sinks.map(async (tell) => tell(this.#context, record)));
+    for (const { reason } of told) if (reason) console.warn("usage was not told", reason.name);
   }
 
   /** The request's values, after those of legs whose answer others went on with. */
@@ -114,6 +115,7 @@ export class Point {
     const request = {
       ...this.#who(),
       ...this.#ended,
+      begun: this.#firstByte !== null,
       ...(last ? this.#used(last) : this.#targeted(facts.target)),
       ...this.#saved(),
       attempts: facts.repeated ? 0 : facts.calls.length,
@@ -150,10 +152,11 @@ export class Point {
   }
 
   /** What one call used; estimated where it did not tell. */
-  #used({ target, usage, estimated, price }) {
+  #used({ call, target, usage, estimated, price }) {
     const known = usage ?? { prompt_tokens: tokensOf(this.#context.chat.messages), completion_tokens: Math.ceil(this.#bytes / CHARACTERS_A_TOKEN) };
     const { prompt_tokens: prompt = 0, completion_tokens: completion = 0, prompt_tokens_details: read, completion_tokens_details: thought } = known;
     return {
+      call,
       ...this.#targeted(target),
       tokens_in: prompt,
       tokens_out: completion,
@@ -173,6 +176,11 @@ export class Point {
     const { prompt_tokens: prompt = 0, completion_tokens: completion = 0 } = this.#told;
     return { saved: price ? costOf(this.#told, price) : 0, tokens_saved: prompt + completion };
   }
+}
+
+/** Writes a record's points. */
+export function written({ env }, { tenant, points }) {
+  for (const values of points) env.USAGE.writeDataPoint({ indexes: [tenant], ...columnsOf(values) });
 }
 
 function columnsOf(values) {
