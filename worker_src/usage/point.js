@@ -89,21 +89,17 @@ export class Point {
     else this.#written();
   }
 
+  /** Tells everybody; what one of them fails with is not the others' matter. */
   async #written() {
+    const { caller, facts } = this.#context;
     try {
-      await this.#tell();
+      const record = { tenant: this.#unknown ? "" : caller.tenant, points: this.#points(), calls: facts.repeated ? [] : facts.calls };
+      const told = await Promise.allSettled(this.#sinks.map(async (tell) => tell(this.#context, record)));
+      for (const { reason } of told) if (reason) throw reason;
     } catch (thrown) {
       console.warn("usage was not told", thrown?.name);
     }
     this.#write();
-  }
-
-  /** Tells everybody; what one of them fails with is not the others' matter. */
-  async #tell() {
-    const { caller, facts } = this.#context;
-    const record = { tenant: this.#unknown ? "" : caller.tenant, points: this.#points(), calls: facts.repeated ? [] : facts.calls };
-    const told = await Promise.allSettled(this.#sinks.map(async (tell) => tell(this.#context, record)));
-    for (const { reason } of told) if (reason) console.warn("usage was not told", reason.name);
   }
 
   /** The request's values, after those of legs whose answer others went on with. */

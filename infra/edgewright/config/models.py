@@ -363,7 +363,9 @@ class Cors(Section):
 class Otlp(Section):
     """Spans of each request to an OpenTelemetry collector: who, which model, how long, never what was said."""
 
-    endpoint: Address = Field(description="Address before /v1/traces, e.g. https://otel.example.com; `otlp_headers` go along")
+    endpoint: Address = Field(
+        description="Address before /v1/traces, e.g. https://otel.example.com; `otlp_headers` go along"
+    )
     sample_ratio: Annotated[float, Field(ge=0, le=1, strict=False)] = Field(
         default=1.0, description="share of traces that begin here; a caller's `traceparent` decides for its own"
     )

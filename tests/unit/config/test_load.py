@@ -7,7 +7,6 @@ import pytest
 import yaml
 from edgewright.config import StackConfig, StackFile, from_pulumi, from_stack_file, from_values
 from edgewright.config.secrets import secret_texts
-from edgewright.config.secrets import secret_texts
 from edgewright.errors import ConfigError
 from edgewright.keys import LocalSecrets, new_client_key
 
@@ -266,7 +265,9 @@ def test_headers_for_the_collector_come_as_opentelemetry_writes_them(monkeypatch
 
 def test_spans_go_nowhere_unless_a_collector_is_named():
     assert "telemetry" not in from_values({**GOOD, **COUNTED}, source="x").features
-    config = from_values({**GOOD, **COUNTED, "observability": {"otlp": {"endpoint": "https://o.example/x/"}}}, source="x")
+    config = from_values(
+        {**GOOD, **COUNTED, "observability": {"otlp": {"endpoint": "https://o.example/x/"}}}, source="x"
+    )
     assert config.observability.otlp is not None
     assert config.observability.otlp.endpoint == "https://o.example/x"
 
