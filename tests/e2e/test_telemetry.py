@@ -19,7 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from .stage import KEY, Stage, fresh
+from .stage import Stage, fresh
 
 PRICE = {"input": 1_000, "output": 10_000}
 WAIT_SECONDS = 30
@@ -60,7 +60,7 @@ class Collector:
 
 
 def read(body):
-    """OTLP/JSON is protobuf's JSON but for ids, which are hex, and enumerations, which are numbers; no key is unknown."""
+    """OTLP/JSON is protobuf's JSON but for ids, which are hex, and enumerations, which are numbers."""
     batch = json.loads(body)
     for resource in batch["resourceSpans"]:
         for span in (span for scope in resource["scopeSpans"] for span in scope["spans"]):

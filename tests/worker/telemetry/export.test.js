@@ -240,3 +240,14 @@ test("a point that cannot be written takes no span with it", async (t) => {
   await (await all.chat(ask("hi"))).text();
   assert.equal(all.exports.length, 1);
 });
+
+test("a turn over a socket is no HTTP request, and told all the same", async (t) => {
+  const all = collected(t, { including: ["sessions", "sockets"], without: ["cache"] });
+  const { webSocket } = await all.fetch("/v1/conversations/talk/socket", { headers: { upgrade: "websocket" } });
+  await all.objects.say(webSocket, { type: "start", ...ask("hi") });
+  while (all.exports.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await all.over();
+  const [request, call] = all.spans();
+  assert.deepEqual([request.name, request.kind, request.is["http.route"], request.is["http.response.status_code"]], ["conversation turn", SERVER, undefined, undefined]);
+  assert.deepEqual([request.is["edgewright.protocol"], request.is["gen_ai.conversation.id"], call.parentSpanId], ["socket", "talk", request.spanId]);
+});
