@@ -1,6 +1,7 @@
 """Spans end to end: the deployed Worker exports to a collector, whose protocol library reads every batch."""
 
 import base64
+import contextlib
 import importlib
 import json
 import queue
@@ -9,6 +10,7 @@ import time
 from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import opentelemetry.semconv
 import pytest
 from edgewright.paths import STATE_VARIABLE
@@ -26,7 +28,13 @@ WAIT_SECONDS = 30
 EXPORT_MS = 25_000  # longer than any client here waits: an answer that waited for an export would be none
 HEADER = "Bearer collector-canary"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-MODELS = {"good": ["good"], "cut": ["cut", "good"], "unavailable": ["unavailable", "good"], "nothing": ["unavailable"]}
+MODELS = {
+    "good": ["good"],
+    "cut": ["cut", "good"],
+    "unavailable": ["unavailable", "good"],
+    "nothing": ["unavailable"],
+    "slow": ["slow"],
+}
 
 
 class Collector:
@@ -227,6 +235,23 @@ def test_a_turn_is_told_by_its_object(stage, collector):
     assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, PARENT)
     assert request.name == "POST /v1/chat/completions"
     assert plain(call.attributes)["gen_ai.conversation.id"] == talk
+
+
+def test_a_turn_that_is_lost_with_its_object_is_told_when_it_is_there_again(stage, collector):
+    talk = fresh()
+    body = {"model": "slow", "messages": [{"role": "user", "content": talk}], "conversation": talk, "stream": True}
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    with (
+        contextlib.suppress(httpx.TransportError),
+        stage.http.stream("POST", "/chat/completions", json=body, headers=headers) as response,
+    ):
+        next(response.iter_text())
+        stage.kill()
+    assert stage.http.get(f"/conversations/{talk}").json()["runs"][0]["status"] == "interrupted"
+    _, (request, call) = collector.next()
+    assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, PARENT)
+    assert plain(request.attributes)["error.type"] == "run_interrupted"
+    assert plain(call.attributes)["error.type"] == "lost"
 
 
 def test_what_the_caller_does_not_sample_is_not_exported(stage, collector):

@@ -164,6 +164,19 @@ export function sse(...events) {
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
+/** A stream whose events come when what stands before them has settled. */
+export function paced(...parts) {
+  const bytes = new TextEncoder();
+  const left = [...parts];
+  const pull = async (controller) => {
+    let part = left.shift();
+    if (part instanceof Promise) part = await part.then(() => left.shift());
+    if (part === undefined) return controller.close();
+    return controller.enqueue(bytes.encode(`data: ${typeof part === "string" ? part : JSON.stringify(part)}\n\n`));
+  };
+  return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream" } });
+}
+
 export const refuses = (status, internalCode, headers) => () => json({ internalCode, name: "AiError", description: "canary-upstream-text" }, status, headers);
 
 /** The chunks of a streamed answer; `[DONE]` and errors as they are. */

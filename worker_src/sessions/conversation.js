@@ -180,7 +180,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
         conversation: listed.id,
         signal,
         drill: null,
-        url: seen ? new URL(seen.url) : undefined,
+        url: seen?.url ? new URL(seen.url) : undefined,
         request: { headers: new Headers(headers), signal, cf: seen?.cf },
         waitUntil,
         afterwards: this.#afterwards,

@@ -10,6 +10,9 @@ const REMOTE = 0x200;
 /** Failures of a call that are its caller's doing and speak against nobody. */
 const LEFT = "left";
 
+/** Ends of a request of which nobody knows with what status it was answered, if at all. */
+const UNTOLD = new Set(["client_closed_request", "run_interrupted"]);
+
 /** How each type of upstream is called in `gen_ai.provider.name`. */
 const PROVIDERS = { "openai-compatible": "openai", "workers-ai": "cloudflare.workers_ai" };
 
@@ -39,7 +42,7 @@ function requestSpan(context, { tenant, points }, { parentSpanId, ...ids }) {
   const { chat, started, facts, url } = context;
   const request = points.at(-1);
   // A stream that fails later has been begun with 200; who left before has been sent nothing.
-  const status = request.begun ? 200 : request.outcome === "cancelled" ? undefined : request.status;
+  const status = request.begun ? 200 : UNTOLD.has(request.error) ? undefined : request.status;
   return span({
     ...ids,
     ...(parentSpanId ? { parentSpanId } : {}),
@@ -77,6 +80,8 @@ function callSpan(context, call, { trace, used, servers }) {
   const [upstream] = call.target.split("/", 1);
   const model = call.target.slice(upstream.length + 1);
   const { stream } = context.chat;
+  // When it was is not known of a call that was lost with the object of its conversation.
+  const { started = context.started, ms } = call;
   return span({
     traceId: trace.traceId,
     spanId: newSpanId(),
@@ -85,14 +90,14 @@ function callSpan(context, call, { trace, used, servers }) {
     name: `chat ${model}`,
     kind: CLIENT,
     status: ["ok", LEFT].includes(call.outcome) ? {} : FAILED,
-  }, call.started, call.ms, {
+  }, started, ms ?? 0, {
     "gen_ai.operation.name": "chat",
     ...servers[upstream],
     "gen_ai.request.model": model,
     "gen_ai.request.stream": stream ? true : undefined,
     "gen_ai.response.model": call.model,
     "gen_ai.response.finish_reasons": call.finish ? [call.finish] : undefined,
-    "gen_ai.response.time_to_first_chunk": stream && call.first_ms !== null ? double(call.first_ms / 1000) : undefined,
+    "gen_ai.response.time_to_first_chunk": stream && Number.isFinite(call.first_ms) ? double(call.first_ms / 1000) : undefined,
     "gen_ai.usage.input_tokens": used.tokens_in,
     "gen_ai.usage.output_tokens": used.tokens_out,
     "gen_ai.usage.cache_read.input_tokens": used.tokens_cached || undefined,

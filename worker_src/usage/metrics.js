@@ -15,12 +15,10 @@ export class Metrics {
   #series = new Map();
 
   /** Counts a record of usage. */
-  take = (_context, { tenant, points }) => {
-    for (const point of points) this.#add({ tenant, ...point });
-  };
+  take = (_, { tenant, points }) => points.forEach((point) => this.#add(tenant, point));
 
-  #add(point) {
-    const labels = [point.tenant, ...LABELS.map((name) => point[name] ?? "")];
+  #add(tenant, point) {
+    const labels = [tenant, ...LABELS.map((name) => point[name] ?? "")];
     const name = JSON.stringify(labels);
     if (!this.#series.has(name)) {
       if (this.#series.size >= MOST_SERIES) return;

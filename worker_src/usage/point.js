@@ -176,12 +176,11 @@ export class Point {
 
 /** Writes a record's points. */
 export function written({ env }, { tenant, points }) {
-  for (const values of points) env.USAGE.writeDataPoint({ indexes: [tenant], ...columnsOf(values) });
-}
-
-function columnsOf(values) {
-  return {
-    blobs: Object.keys(BLOBS).map((name) => String(values[name] ?? "").slice(0, LONGEST_BLOB)),
-    doubles: Object.keys(DOUBLES).map((name) => Number(values[name] ?? 0)),
-  };
+  for (const values of points) {
+    env.USAGE.writeDataPoint({
+      indexes: [tenant],
+      blobs: Object.keys(BLOBS).map((name) => String(values[name] ?? "").slice(0, LONGEST_BLOB)),
+      doubles: Object.keys(DOUBLES).map((name) => Number(values[name] ?? 0)),
+    });
+  }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { answers, ask, chunks, json, openaiAnswer, openaiChunks, refuses, sse } from "../fixture.js";
+import { answers, ask, chunks, json, openaiAnswer, openaiChunks, paced, refuses, sse } from "../fixture.js";
 import { PARENT, TRACE, collected, priced, valuesOf } from "./collected.js";
 
 const pick = (from, ...names) => Object.fromEntries(names.map((name) => [name, from[name]]));
@@ -169,6 +169,25 @@ test("a turn is told by its object, in its caller's trace, and a repeated one ma
   assert.deepEqual(pick(request, "name", "traceId", "parentSpanId"), { name: "POST /v1/chat/completions", traceId: TRACE, parentSpanId: PARENT });
   assert.deepEqual([request.is["gen_ai.conversation.id"], call.is["gen_ai.conversation.id"], call.parentSpanId], ["talk", "talk", request.spanId]);
   assert.deepEqual([again.is["edgewright.cache.status"], again.is["edgewright.attempts"], again.is["http.response.status_code"]], ["REPLAY", 0, 200]);
+});
+
+test("a run that is lost with its object is told in its caller's trace once the object is there again", async (t) => {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const [first, ...rest] = openaiChunks("one two");
+  const all = collected(t, { including: ["sessions"], without: ["cache"], models: { one: () => paced(first, held, ...rest) } });
+  const headers = { traceparent: `00-${TRACE}-${PARENT}-01` };
+  await (await all.chat(ask("hi", { stream: true }), on(headers))).body.getReader().read();
+  all.objects.crash();
+  assert.deepEqual(all.exports, []);
+  for (let turn = 0; turn < 2; turn += 1) await (await all.fetch("/v1/conversations/talk")).text();
+  const [request, call, ...further] = all.spans();
+  assert.deepEqual(further, []);
+  assert.deepEqual([request.traceId, request.parentSpanId, request.name, request.is["error.type"], request.is["http.response.status_code"]], [TRACE, PARENT, "POST /v1/chat/completions", "run_interrupted", undefined]);
+  assert.deepEqual([call.status, call.is["error.type"], call.is["edgewright.estimated"]], [{ code: 2 }, "lost", true]);
+  assert.match(call.startTimeUnixNano, /^\d{19}$/);
+  assert.match(call.endTimeUnixNano, /^\d{19}$/);
+  release();
 });
 
 test("an export is nothing that a run waits for", async (t) => {
