@@ -55,10 +55,16 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel):
         "edgewright_verify/suite/test_streaming.py",
         "edgewright_verify/suite/test_wall.py",
         "edgewright_verify/upstream/__main__.py",
+        "edgewright_policy/rules.py",
+        "edgewright/_assets/policy/PulumiPolicy.yaml",
     ):
         assert wanted in names
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"edgewright", "edgewright_verify"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "edgewright",
+        "edgewright_policy",
+        "edgewright_verify",
+    }
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
 
 

@@ -66,6 +66,12 @@ def test_the_harness_stands_alone(path):
         assert name.split(".")[0] not in ("edgewright", "pulumi", "pulumi_cloudflare"), name
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "policy").rglob("*.py")), ids=str)
+def test_the_policy_pack_stands_alone(path):
+    for name in imported(path):
+        assert name.split(".")[0] not in ("edgewright", "edgewright_verify", "pulumi_cloudflare"), name
+
+
 def test_a_concern_of_the_worker_imports_no_other_concern():
     shared = {"cost", "crypto", "streaming", "protocols", "upstream"}
     folder = ROOT / "worker_src"
