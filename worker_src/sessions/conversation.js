@@ -17,10 +17,10 @@ const MOST_QUEUED = 32;
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
  * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets,
- * `summarise` have summaries of what no longer fits. Requests come from the Worker only, which has authorised them; what
+ * `summarise` have summaries of what no longer fits; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
  * they ask is in sessions/remote.js.
  */
-export function conversation(config, answer, { sockets, summarise }) {
+export function conversation(config, answer, { sockets, summarise, lost }) {
   return class Conversation {
     #store;
     #directory;
@@ -42,10 +42,19 @@ export function conversation(config, answer, { sockets, summarise }) {
 
     /** Runs that were going on when the object was lost have ended with it. */
     #recover() {
-      for (const { id, facts } of this.#store.open()) {
+      for (const { id, facts, turn, created } of this.#store.open()) {
         const error = new EdgeError("run_interrupted", "The run was interrupted; what is there of it is true, but not whole.");
+        if (turn) this.#count({ id, facts, turn, created }, error);
         this.#store.end(id, { status: "interrupted", events: [{ type: "error", error: plainOf(error) }], message: null, facts, now: Date.now() });
       }
+    }
+
+    /** Has what there is of a lost run counted; the first event made its calls known, of which the open one had begun. */
+    #count({ id, facts, turn, created }, error) {
+      const messages = [...this.#told().map(({ message }) => message), ...this.#store.messagesOf(id)];
+      const context = this.#contextOf(id, { ...turn, chat: { ...turn.chat, messages } });
+      const calls = (facts?.calls ?? []).map((call) => (call.outcome === null ? { ...call, outcome: "lost", began: true } : call));
+      lost?.({ ...context, started: created, facts: { ...context.facts, ...facts, calls } }, error, this.#store.eventsOf(id));
     }
 
     async fetch(request) {
@@ -119,7 +128,7 @@ export function conversation(config, answer, { sockets, summarise }) {
       if (this.#runs.size > MOST_QUEUED) throw busy("Too many turns of this conversation are waiting.");
       const now = Date.now();
       this.#store.make(now);
-      this.#store.begin({ id, key, digest, asked: askedOf(chat), previous }, chat.messages, now);
+      this.#store.begin({ id, key, digest, asked: askedOf(chat), turn: keptOf(turn), previous }, chat.messages, now);
       const run = new Run(id, this.#store, () => this.#sockets?.wake());
       this.#runs.set(id, run);
       await this.#schedule();
@@ -134,7 +143,8 @@ export function conversation(config, answer, { sockets, summarise }) {
       this.#active = run;
       await this.#list(turn.listed);
       this.#store.start(run.id);
-      await run.carryOut(() => this.#ask(run, turn));
+      const status = await run.carryOut(() => this.#ask(run, turn));
+      if (status === "dropped") lost?.(this.#contextOf(run.id, turn), new EdgeError("run_stopped", "The run was stopped before it began."), []);
       this.#active = null;
       this.#runs.delete(run.id);
       if (!this.#store.exists) return;
@@ -142,23 +152,28 @@ export function conversation(config, answer, { sockets, summarise }) {
       await this.#schedule();
     }
 
-    #ask(run, { chat, caller, headers, id, seen, listed }) {
-      const context = {
-        id,
-        started: Date.now(),
+    #ask(run, turn) {
+      const { signal } = run;
+      const context = this.#contextOf(run.id, turn, { signal, waitUntil: (promise) => run.besides(promise) });
+      return { context, outcome: this.#answered(run.id, context) };
+    }
+
+    /** The record of a turn, as the steps that answer know it. */
+    #contextOf(run, { chat, caller, headers, seen, listed }, { signal, waitUntil } = {}) {
+      return {
+        id: seen?.id ?? run,
+        started: seen?.started ?? Date.now(),
         env: this.#env,
         config,
-        chat: { ...chat, targets: config.models[chat.model].targets },
+        chat: { ...chat, targets: config.models[chat.model]?.targets ?? [] },
         caller,
         conversation: listed.id,
-        signal: run.signal,
+        signal,
         drill: null,
-        request: { headers: new Headers(headers), signal: run.signal, cf: seen?.cf },
-        waitUntil: (promise) => run.besides(promise),
+        request: { headers: new Headers(headers), signal, cf: seen?.cf },
+        waitUntil,
         facts: newFacts(),
-        ...(seen ? { id: seen.id, started: seen.started } : {}),
       };
-      return { context, outcome: this.#answered(run.id, context) };
     }
 
     async #answered(run, context) {
@@ -227,7 +242,7 @@ export function conversation(config, answer, { sockets, summarise }) {
       });
     }
 
-    #shown({ asked, digest: _, key: __, replayable, ...run }) {
+    #shown({ asked, digest: _, key: __, turn: ___, replayable, ...run }) {
       return { ...run, model: asked.model, replayable, ...this.#store.span(run.id) };
     }
 
@@ -281,3 +296,8 @@ const busy = (message) => new EdgeError("conversation_busy", message, { headers:
 
 /** What a replay must know of a request to give the same bytes again. */
 const askedOf = ({ model, requested, include_usage: usage, stream }) => ({ model, requested, include_usage: usage, stream });
+
+/** What the count of a turn must know of it, if the object is lost before its end. */
+const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed }) => (
+  { chat: { model, protocol, stream, settings: { user: settings.user, safety_identifier: settings.safety_identifier } }, caller, seen, listed, headers: [] }
+);

@@ -66,7 +66,7 @@ export class Run {
   /**
    * Carries the run out.
    * @param {() => Promise<{context: object, outcome: Promise<object>}>} ask asks the model
-   * @returns {Promise<void>} when it is over; never fails
+   * @returns {Promise<string>} its status, when it is over; never fails
    */
   async carryOut(ask) {
     let context = null;
@@ -75,11 +75,11 @@ export class Run {
       const asked = ask();
       context = asked.context;
       const { events, answer } = await asked.outcome;
-      this.#end("completed", await this.#relay(events ?? listed(answerEvents(answer)), context.facts), context.facts);
+      return this.#end("completed", await this.#relay(events ?? listed(answerEvents(answer)), context.facts), context.facts);
     } catch (thrown) {
       if (this.stopped) await this.#cleared();
       const error = this.stopped ? new EdgeError("run_stopped", this.#reason) : asEdgeError(thrown);
-      this.#end(this.#status(context), [{ type: "error", error: plainOf(error) }], context?.facts ?? null);
+      return this.#end(this.#status(context), [{ type: "error", error: plainOf(error) }], context?.facts ?? null);
     }
   }
 
@@ -131,6 +131,7 @@ export class Run {
     this.over = true;
     this.#wake();
     this.settle();
+    return status;
   }
 
   #wake() {
