@@ -12,6 +12,7 @@ SHIPPED = (
     "worker_src",
     "templates",
     "infra/__main__.py",
+    "examples/github",
     "policy/__main__.py",
     "policy/PulumiPolicy.yaml",
     "Pulumi.yaml",

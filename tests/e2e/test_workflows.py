@@ -128,36 +128,23 @@ def play(runner, path, job):
 
 @pytest.fixture
 def project(tmp_path):
-    """A user's project: stack files for the local cloud's account, with secrets where a real one has them encrypted."""
+    """What `init` makes, with the secrets that a real project has encrypted."""
     folder = tmp_path / "project"
-    for name in ("infra/__main__.py", "policy/__main__.py", "policy/PulumiPolicy.yaml", "Pulumi.yaml"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    shutil.copy(ROOT / "Pulumi.local.yaml", folder)
-    local = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
-    for stack in ("staging", "prod"):
-        config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-        names = config["edgewright:auth"]["keys"]
-        config |= {
-            "edgewright:account_id": ACCOUNT_ID,
-            "edgewright:workers_dev": True,
-            "edgewright:drill_secret": "d" * 64,
-        }
-        config |= {"edgewright:client_keys": {name: f"sk-edge-{index:043d}" for index, name in enumerate(names)}}
-        config |= {
-            "edgewright:verification": {"drills": True},
-            "edgewright:usage": local["edgewright:usage"],
-            "edgewright:usage_token": "t" * 40,
-        }
-        config.pop("edgewright:custom_domain", None)
-        (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": config}))
-    (folder / "requirements.txt").write_text("edgewright[all]\n")
+    made = cli("init", folder, "--yes", "--account-id", ACCOUNT_ID)
+    assert made.returncode == 0, made.stderr
+    for stack in ("dev", "staging", "prod"):
+        path = folder / f"Pulumi.{stack}.yaml"
+        document = yaml.safe_load(path.read_text())
+        names = document["config"]["edgewright:auth"]["keys"]
+        keys = {name: f"sk-edge-{index:043d}" for index, name in enumerate(names)}
+        document["config"] |= {"edgewright:client_keys": keys, "edgewright:drill_secret": "d" * 64}
+        path.write_text(yaml.safe_dump(document))
     return folder
 
 
 def test_a_pull_request_is_verified_on_the_local_cloud(runner, project):
     job = runner(project, EDGEWRIGHT_WORKERD=workerd())
-    play(job, WORKFLOWS / "pull-request.yml", "verify")
+    play(job, project / ".github/workflows/pull-request.yml", "verify")
     assert "All promises kept" in (job.temp / "GITHUB_STEP_SUMMARY").read_text()
 
 
@@ -186,7 +173,7 @@ def test_a_push_to_main_is_deployed(runner, project, account, job):
         assert first.returncode == 0, first.stderr
     machine = runner(project, **account)
     machine.values |= secrets
-    play(machine, WORKFLOWS / "deploy.yml", job)
+    play(machine, project / ".github/workflows/deploy.yml", job)
 
 
 def test_each_night_prod_is_compared_and_verified(runner, project, account):
@@ -194,7 +181,7 @@ def test_each_night_prod_is_compared_and_verified(runner, project, account):
     assert first.returncode == 0, first.stderr
     machine = runner(project, **account)
     machine.values |= {"secrets.CLOUDFLARE_API_TOKEN": account["CLOUDFLARE_API_TOKEN"]}
-    play(machine, WORKFLOWS / "drift.yml", "drift")
+    play(machine, project / ".github/workflows/drift.yml", "drift")
 
 
 @pytest.fixture

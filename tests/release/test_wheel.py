@@ -79,6 +79,21 @@ def test_it_renders_in_an_empty_folder(installed, tmp_path):
     assert len(json.loads(done.stdout)["content_hash"]) == 64
 
 
+def test_a_project_made_in_an_empty_folder_is_deployed_at_once(installed, tmp_path):
+    made = run(installed, tmp_path, "-m", "edgewright.cli", "init", "--yes", "--account-id", "0a" * 16)
+    assert made.returncode == 0, made.stderr
+    environment = {**os.environ, "PYTHONPATH": str(installed), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "edgewright.cli", "local", "cloud", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as cloud:
+        try:
+            assert json.loads(cloud.stdout.readline())["url"]
+            done = run(installed, tmp_path, "-m", "edgewright.cli", "up", "--policy-pack", "policy", "--json")
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["changes"] >= 4
+        finally:
+            cloud.terminate()
+
+
 def test_the_whole_tour_runs_from_the_wheel(installed, tmp_path):
     done = run(installed, tmp_path, "-m", "edgewright.cli", "local", "demo")
     assert done.returncode == 0, done.stdout + done.stderr

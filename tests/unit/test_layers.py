@@ -22,9 +22,10 @@ MAY_IMPORT = {
     "rendering": {"errors", "config", "assets"},
     "components": BASE | {"rendering"},
     "engine": BASE,
+    "scaffold": {"errors", "assets", "config"},
     "localcloud": {"errors"},
     "usage": {"errors", "assets"},
-    "cli": BASE | {"rendering", "engine", "localcloud", "usage"},
+    "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage"},
 }
 
 

@@ -53,7 +53,7 @@ def select(project: Path, stack: str, choice: str = "auto", policies: Policies =
         known = sorted(path.suffixes[0][1:] for path in project.glob("Pulumi.*.yaml"))
         raise ConfigError(
             f"stack {stack!r}: there is no Pulumi.{stack}.yaml in {project}.",
-            fix=f"use one of {', '.join(known)}" if known else "make one: pulumi stack init",
+            fix=f"use one of {', '.join(known)}" if known else "make a project: edgewright init",
         )
     if shutil.which("pulumi") is None:
         raise EngineError(
