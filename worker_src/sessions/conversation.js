@@ -11,6 +11,9 @@ import { Store } from "./store.js";
 /** While a run goes on the object is woken so often, so that it is not put away in the middle of it. */
 const AWAKE_MS = 20_000;
 
+/** A model that failed to summarise is not asked again for so long, so that not every turn waits for it. */
+const RESTING_MS = 300_000;
+
 /** So many turns may wait for the one that runs. */
 const MOST_QUEUED = 32;
 
@@ -29,6 +32,9 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     #runs = new Map();
     #active = null;
     #sockets = null;
+    /** Settles when the conversation has been deleted, null while nobody deletes it. */
+    #deleting = null;
+    #heard = Promise.resolve();
 
     constructor(state, env) {
       this.#store = new Store(state.storage);
@@ -51,7 +57,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
 
     /** Has what there is of a lost run counted; the first event made its calls known, of which the open one had begun. */
     #count({ id, facts, turn, created }, error) {
-      const messages = [...this.#told().map(({ message }) => message), ...this.#store.messagesOf(id)];
+      const messages = [...this.#store.told().map(({ message }) => message), ...this.#store.messagesOf(id)];
       const context = this.#contextOf(id, { ...turn, chat: { ...turn.chat, messages } });
       const calls = (facts?.calls ?? []).map((call) => (call.outcome === null ? { ...call, outcome: "lost", began: true } : call));
       lost?.({ ...context, started: created, facts: { ...context.facts, ...facts, calls } }, error, this.#store.eventsOf(id));
@@ -110,6 +116,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
 
     /** The id of a turn's run: a new one's, or of the one that it repeats. */
     async #runOf(turn) {
+      while (this.#deleting) await this.#deleting; // a turn that comes now begins anew
       const known = this.#store.exists ? this.#repeated(turn) : null;
       return known?.run ?? (await this.#take(turn, known?.previous ?? null));
     }
@@ -131,8 +138,10 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       this.#store.begin({ id, key, digest, asked: askedOf(chat), turn: keptOf(turn), previous }, chat.messages, now);
       const run = new Run(id, this.#store, () => this.#sockets?.wake());
       this.#runs.set(id, run);
-      await this.#schedule();
-      void this.#carryOut(run, turn);
+      this.#sockets?.join(run);
+      const scheduled = this.#schedule();
+      run.gone = scheduled.then(() => this.#carryOut(run, turn));
+      await scheduled;
       return id;
     }
 
@@ -142,17 +151,16 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       while (this.#active) await this.#active.ended;
       this.#active = run;
       await this.#list(turn.listed);
-      this.#store.start(run.id);
       const status = await run.carryOut(() => this.#ask(run, turn));
       if (status === "dropped") lost?.(this.#contextOf(run.id, turn), new EdgeError("run_stopped", "The run was stopped before it began."), []);
       this.#active = null;
       this.#runs.delete(run.id);
-      if (!this.#store.exists) return;
       await this.#list(turn.listed);
       await this.#schedule();
     }
 
     #ask(run, turn) {
+      this.#store.start(run.id);
       const { signal } = run;
       const context = this.#contextOf(run.id, turn, { signal, waitUntil: (promise) => run.besides(promise) });
       return { context, outcome: this.#answered(run.id, context) };
@@ -182,14 +190,9 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       return answer(context);
     }
 
-    /** What models are told of what was said before. */
-    #told() {
-      return this.#store.messages().filter(({ told }) => told);
-    }
-
     /** What this turn adds to what is known; kept as its messages. */
     #added(run) {
-      const known = this.#told().map(({ message }) => message);
+      const known = this.#store.told().map(({ message }) => message);
       const sent = this.#store.messagesOf(run);
       const { instructions } = parted(sent);
       const held = this.#store.fact("instructions") ?? [];
@@ -203,7 +206,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     /** What the model is told: the instructions, as much of the talk as fits, and the new messages. */
     async #window(added, context) {
       const instructions = this.#store.fact("instructions") ?? [];
-      const turns = [...turnsOf(this.#told())].map(([run, messages]) => ({ run, messages: parted(messages).talk }));
+      const turns = [...turnsOf(this.#store.told())].map(([run, messages]) => ({ run, messages: parted(messages).talk }));
       const most = config.sessions.max_context_tokens;
       const budget = most === null ? Infinity : most - tokensOf([...instructions, ...added]);
       const talk = await (summarise ? this.#summarised(turns, budget, context) : windowed(turns.map(({ messages }) => messages), budget).messages);
@@ -212,8 +215,11 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
 
     async #summarised(turns, budget, context) {
       const before = this.#store.fact("summary");
-      const { held, messages } = await summarise({ turns, held: before, budget }, (chat) => this.#aside(context, chat));
+      const failed = this.#store.fact("unsummarised");
+      const resting = failed !== null && Date.now() - failed < RESTING_MS;
+      const { held, messages, failed: failing } = await summarise({ turns, held: before, budget, resting }, (chat) => this.#aside(context, chat));
       if (held !== before) this.#store.keep("summary", held);
+      if (failing) this.#store.keep("unsummarised", Date.now());
       return messages;
     }
 
@@ -247,8 +253,16 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     }
 
     async #delete() {
-      for (const run of this.#runs.values()) run.stop("The conversation was deleted.");
-      await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
+      this.#deleting ??= this.#deleted().finally(() => {
+        this.#deleting = null;
+      });
+      await this.#deleting;
+    }
+
+    async #deleted() {
+      const runs = [...this.#runs.values()];
+      for (const run of runs) run.stop("The conversation was deleted.");
+      await Promise.allSettled(runs.map(({ gone }) => gone));
       const listed = this.#store.fact("listed");
       await this.#store.clear();
       this.#sockets?.close();
@@ -265,8 +279,11 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       }
     }
 
+    /** One after the other, so that the directory hears last what was last. */
     #tell(directory, verb, body) {
-      return askObject(this.#env, directory, `directory/${verb}`, { body });
+      const tell = () => askObject(this.#env, directory, `directory/${verb}`, { body });
+      this.#heard = this.#heard.then(tell, tell);
+      return this.#heard;
     }
 
     #ofRun(id, verb, { after, reader }) {
@@ -275,14 +292,8 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       if (verb === "events") return this.#follow(id, { after, reader, hurry: true });
       const run = this.#runs.get(id);
       if (verb === "stop") run?.stop("The run was stopped.");
-      if (verb === "leave") this.#leave(run, reader);
+      if (verb === "leave") run?.leave(reader);
       return Response.json(this.#shown(this.#store.run(id)));
-    }
-
-    /** Who leaves ends a run that nobody else reads. */
-    #leave(run, reader) {
-      run?.readers.delete(reader);
-      if (run?.readers.size === 0) run.stop("Its caller has left.");
     }
 
     #follow(id, how) {

@@ -23,8 +23,9 @@ export class Run {
   #reason = null;
   #collector = new Collector();
   #besides = [];
-  /** Who reads it live. */
-  readers = new Set();
+  #readers = new Set();
+  /** Whether the run is to end with its readers, because its caller has left. */
+  #left = false;
   over = false;
 
   /** @param {() => void} told called when there is more in the log, or the run is over */
@@ -56,6 +57,23 @@ export class Run {
     if (this.over || this.stopped) return;
     this.#reason = reason;
     this.#controller.abort();
+  }
+
+  /** Somebody reads it live. */
+  join(reader) {
+    this.#readers.add(reader);
+  }
+
+  /** A reader has gone: the last one ends a run whose caller has left. */
+  part(reader) {
+    this.#readers.delete(reader);
+    if (this.#left && this.#readers.size === 0) this.stop("Its caller has left.");
+  }
+
+  /** Its caller leaves and does not want it kept; others who read it have it to its end. */
+  leave(reader) {
+    this.#left = true;
+    this.part(reader);
   }
 
   /** Settles when there is more in the log, or the run is over. */
@@ -124,7 +142,9 @@ export class Run {
     const now = Date.now();
     const message = messageOf(this.#collector);
     try {
-      this.#store.end(this.id, { status, events, message, facts: facts && factsOf(facts), now });
+      // Nobody but its caller has heard of a turn that was refused: what it brought is not kept.
+      const unheard = ["failed", "dropped"].includes(status) && !facts?.calls.length;
+      this.#store.end(this.id, { status, events, message, facts: facts && factsOf(facts), now, unheard });
     } catch (thrown) {
       console.error("a run could not be kept", thrown?.name);
     }

@@ -292,3 +292,22 @@ def test_a_broken_file_is_told_plainly(tmp_path, text, said):
 def test_a_missing_stack_names_those_there_are():
     with pytest.raises(ConfigError, match="local"):
         StackFile.read(ROOT, "nope")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("config: {}\nedgewright:limits: {}\n", ["edgewright:limits: stands outside of `config:`", "below `config:`"]),
+        ("configs:\n  edgewright:name: x\n", ["configs: unknown key", "did you mean config?"]),
+        ("config:\n  usage: {}\n", ["config.usage: has no namespace", "write edgewright:usage"]),
+        ("config:\n  edgewright:name: a\n  edgewright:name: b\n", ["'edgewright:name' stands there twice", "line 3"]),
+        ("config:\n  edgewright:cache: {enabled: true, enabled: false}\n", ["'enabled' stands there twice"]),
+    ],
+)
+def test_what_nobody_would_read_is_told(tmp_path, text, expected):
+    (tmp_path / "Pulumi.yaml").write_text("name: edgewright\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        StackFile.read(tmp_path, "dev")
+    for words in expected:
+        assert words in str(caught.value)
