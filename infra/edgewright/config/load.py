@@ -22,7 +22,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "local": {},
     "dev": {},
     "staging": {},
-    "prod": {"workers_dev": False, "observability": {"head_sampling_rate": 0.1}},
+    "prod": {"workers_dev": False, "protect": True, "observability": {"head_sampling_rate": 0.1}},
 }
 
 

@@ -403,6 +403,9 @@ class StackConfig(Section):
     name: Name = Field(default="edge-proxy", description="First part of every resource name")
     compatibility_date: str = Field(default="2026-11-01", description="Workers runtime behaviour, YYYY-MM-DD")
     workers_dev: bool = Field(default=True, description="serve on <worker>.<subdomain>.workers.dev")
+    protect: bool = Field(
+        default=False, description="`destroy` is refused: the Worker (with its objects) and the KV namespace stay"
+    )
     routes: list[Route] = []
     custom_domain: CustomDomain | None = None
     upstreams: Annotated[dict[Name, Upstream], Field(min_length=1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgewright.engine.plan import Listener, Operation, Result, Step, ignore
+from edgewright.engine.plan import NONE, Listener, Operation, Policies, Result, Step, ignore
 from edgewright.errors import EngineError
 
 if TYPE_CHECKING:
@@ -25,14 +25,17 @@ _OPERATIONS: dict[str, Operation] = {
 class PulumiCli:
     """Runs one stack of the project in ``project`` with the CLI and the backend it is logged in to."""
 
-    def __init__(self, project: Path, stack: str) -> None:
+    def __init__(self, project: Path, stack: str, policies: Policies = NONE) -> None:
         self.stack = stack
         self._project = project
+        # Absolute: the CLI runs in the project, a person's path is from where they are.
+        given = {"policy_packs": policies.packs, "policy_pack_configs": policies.settings}
+        self._policies = {name: [str(path.resolve()) for path in paths] for name, paths in given.items() if paths}
 
     def preview(self, listener: Listener = ignore) -> Result:
         """What `up` would do."""
         events = _Events(listener)
-        self._run(lambda stack: stack.preview(on_event=events))
+        self._run(lambda stack: stack.preview(on_event=events, **self._policies))
         return events.result
 
     def up(self, listener: Listener = ignore) -> Result:
@@ -42,7 +45,7 @@ class PulumiCli:
             EngineError: the CLI failed; holds what it said.
         """
         events = _Events(listener)
-        done = self._run(lambda stack: stack.up(on_event=events))
+        done = self._run(lambda stack: stack.up(on_event=events, **self._policies))
         events.result.outputs = {name: out.value for name, out in done.outputs.items() if not out.secret}
         return events.result
 

@@ -203,3 +203,17 @@ def test_a_broken_state_file_is_told(stack, text):
     (stack.folder / ".edgewright/stacks/dev/state.json").write_text(text)
     with pytest.raises(EngineError, match=r"state\.json: .*\n  fix: "):
         stack().up()
+
+
+def test_what_is_protected_is_not_deleted_until_the_stack_file_says_so(stack, fake):
+    stack(protect=True).up()
+    fake.calls.clear()
+    with pytest.raises(EngineError, match=r"protected: .*Worker edge-worker.*\n  fix: set protect: false"):
+        stack().destroy()
+    assert fake.writes == []
+    with pytest.raises(EngineError, match=r"protected: WorkersKvNamespace edge-cache"):
+        stack(cache={"enabled": False}).up()
+    assert any("/namespaces/" in path for path in fake.items)
+    stack(protect=False, cache={"enabled": True}).up()
+    stack().destroy()
+    assert not any("/namespaces/" in path for path in fake.items)
