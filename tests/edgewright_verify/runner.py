@@ -26,7 +26,10 @@ PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Options:
-    """What to verify and where to report. ``suites`` empty: all of them. Paths are written to; markdown is appended."""
+    """What to verify and where to report. ``suites`` empty: all of them. Paths are written to; markdown is appended.
+
+    ``pin`` is ``WORKER=VERSION_ID``: the version that is to answer every request.
+    """
 
     url: str
     key: str | None = field(default=None, repr=False)
@@ -34,6 +37,7 @@ class Options:
     model: str | None = None
     drill_secret: str | None = field(default=None, repr=False)
     wall_upstream: str | None = None
+    pin: str | None = None
     suites: list[str] = field(default_factory=list)
     junit: Path | None = None
     json: Path | None = None

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "engine": BASE,
     "localcloud": {"errors"},
     "usage": {"errors", "assets"},
-    "cli": BASE | {"rendering", "engine", "localcloud", "usage"},
+    "lifecycle": BASE | {"engine", "usage"},
+    "cli": BASE | {"rendering", "engine", "localcloud", "usage", "lifecycle"},
 }
 
 

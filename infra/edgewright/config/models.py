@@ -347,6 +347,11 @@ class StackConfig(Section):
     name: Name = Field(default="edge-proxy", description="First part of every resource name")
     compatibility_date: str = Field(default="2026-11-01", description="Workers runtime behaviour, YYYY-MM-DD")
     workers_dev: bool = Field(default=True, description="serve on <worker>.<subdomain>.workers.dev")
+    hold: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f-]{32,36}$",
+        description="id of a version that keeps all requests: a new one is made beside it. Set by `edgewright rollout`",
+    )
     routes: list[Route] = []
     custom_domain: CustomDomain | None = None
     upstreams: Annotated[dict[Name, Upstream], Field(min_length=1)]

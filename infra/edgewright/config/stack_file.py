@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,21 @@ from edgewright.config import plain
 from edgewright.errors import ConfigError
 
 PROJECT = "edgewright"
+PROVIDER = "cloudflare"
 
 
 @dataclass(frozen=True)
 class StackFile:
-    """One stack's values: ``values`` by plain key, ``encrypted`` the keys whose value only the CLI can read."""
+    """One stack's values: ``values`` by plain key, ``encrypted`` the keys whose value only the CLI can read.
+
+    ``provider`` holds the provider's plain keys, those of ``cloudflare:``.
+    """
 
     stack: str
     path: Path
     values: dict[str, Any]
     encrypted: frozenset[str]
+    provider: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: Path, stack: str) -> StackFile:
@@ -41,8 +46,8 @@ class StackFile:
                 fix=f"use one of {', '.join(known)}" if known else "run in the folder that holds Pulumi.yaml",
             )
         defaults = _project_defaults(root / "Pulumi.yaml")
-        values, encrypted = _stack_values(path)
-        return cls(stack, path, {**defaults, **values}, frozenset(encrypted))
+        values, encrypted, provider = _stack_values(path)
+        return cls(stack, path, {**defaults, **values}, frozenset(encrypted), provider)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def _project_defaults(path: Path) -> dict[str, Any]:
     return {key: spec["default"] for key, spec in declared.items() if isinstance(spec, dict) and "default" in spec}
 
 
-def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
+def _stack_values(path: Path) -> tuple[dict[str, Any], set[str], dict[str, Any]]:
     config = _load(path).get("config") or {}
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: `config` is not a mapping.", fix="write `config:` and one key a line")
@@ -72,15 +77,17 @@ def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
         raise ConfigError(f"{path}: not a configuration", findings=tuple(f"  - {finding}" for finding in unfit))
     values: dict[str, Any] = {}
     encrypted: set[str] = set()
+    provider: dict[str, Any] = {}
     for full_key, value in config.items():
         namespace, _, key = str(full_key).rpartition(":")
         if namespace not in ("", PROJECT):
-            continue  # another provider's configuration, e.g. cloudflare:baseUrl
-        if _has_secure(value):
+            if namespace == PROVIDER and not _has_secure(value):
+                provider[key] = value
+        elif _has_secure(value):
             encrypted.add(key)
         else:
             values[key] = value
-    return values, encrypted
+    return values, encrypted, provider
 
 
 def _has_secure(value: Any) -> bool:

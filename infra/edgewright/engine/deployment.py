@@ -51,10 +51,16 @@ class Deployment:
                 return self._create(urn, kind, wanted, inputs, "replace", tuple(changed), old)
             return self._update(urn, kind, old, outputs, wanted, inputs, tuple(changed))
 
-    def finish(self) -> None:
-        """Delete what the program no longer registers and what has been replaced, dependents first."""
+    def finish(self, *, delete: bool = True) -> None:
+        """Delete what the program no longer registers and what has been replaced, dependents first.
+
+        Without ``delete`` all that stays, but what is only forgotten.
+        """
         for resource in list(self.state.replaced):
-            self._delete(resource, None)
+            if delete or resource.retain or not kind_of(resource.type).delete:
+                self._delete(resource, None)
+        if not delete:
+            return
         gone = [urn for urn in self.state.resources if urn not in self._seen]
         for urn in dependents_first(self.state.resources, gone):
             self._delete(self.state.resources[urn], urn)

@@ -60,7 +60,13 @@ def test_up_makes_what_the_provider_would_make(stack, fake):
     assert bodies["workers"]["subdomain"] == {"enabled": True, "previews_enabled": True}
     assert bodies["workers"]["logpush"] is False
     version = bodies["versions"]
-    assert [binding["name"] for binding in version["bindings"]] == ["AI", "CACHE", "CONTENT_HASH", "KEY_HASHES"]
+    assert [binding["name"] for binding in version["bindings"]] == [
+        "AI",
+        "CACHE",
+        "CONTENT_HASH",
+        "KEY_HASHES",
+        "VERSION",
+    ]
     assert version["main_module"] == "entry.js"
     assert set(version["annotations"]) == {"workers/message", "workers/tag"}
     assert bodies["deployments"]["versions"][0]["percentage"] == 100
