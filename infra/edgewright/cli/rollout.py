@@ -40,7 +40,7 @@ def rollout(
     engine: EngineChoice = "auto",
     as_json: Json = False,
 ) -> None:
-    """Release the stack beside what is live: verify, raise by steps, watch, take back. Exit 0 done, 1 back, 2 not run."""
+    """Release by steps: verify beside what is live, raise, watch. Exit 0: done; 1: taken back; 2: could not run."""
     from edgewright.engine.select import api_of, select
     from edgewright.lifecycle.rollout import Rollout
 
