@@ -19,7 +19,7 @@ from edgewright_verify.events import from_line
 from edgewright_verify.report import markdown
 from edgewright_verify.report.document import build
 from edgewright_verify.report.terminal import TerminalReport
-from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL, TargetUnusable, root_of
+from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL, Settings, TargetUnusable, root_of
 
 PACKAGE = Path(__file__).parent
 
@@ -85,7 +85,7 @@ def problem_with(options: Options) -> str | None:
         if path is not None and not path.absolute().parent.is_dir():
             return f"{path}: its folder does not exist; fix: make it or choose another path"
     try:
-        root_of(options.url)
+        Settings(root_of(options.url), pin=options.pin)
     except TargetUnusable as problem:
         return str(problem)
     return None

@@ -63,18 +63,16 @@ class Settings:
     wall_upstream: str | None = None
     pin: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ``TargetUnusable`` for a pin that names no version."""
+        if self.pin is not None and not _PIN.fullmatch(self.pin):
+            raise TargetUnusable(f"the pin {self.pin!r} names no version; fix: give WORKER=VERSION_ID")
+
     @property
     def pinned(self) -> tuple[str, str] | None:
-        """Worker and version id that every request is pinned to.
-
-        Raises ``TargetUnusable`` for a pin that names neither.
-        """
-        if self.pin is None:
-            return None
-        found = _PIN.fullmatch(self.pin)
-        if found is None:
-            raise TargetUnusable(f"the pin {self.pin!r} names no version; fix: give WORKER=VERSION_ID")
-        return found[1], found[2]
+        """Worker and version id that every request is pinned to."""
+        found = _PIN.fullmatch(self.pin or "")
+        return (found[1], found[2]) if found else None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -91,9 +89,7 @@ class Settings:
         url = found["url"]
         if url is None:
             return None
-        settings = cls(root_of(url), **{name: value for name, value in found.items() if name != "url"})
-        settings.pinned  # noqa: B018 - a wrong pin ends here
-        return settings
+        return cls(root_of(url), **{name: value for name, value in found.items() if name != "url"})
 
 
 def root_of(url: str) -> str:

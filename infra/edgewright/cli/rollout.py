@@ -129,7 +129,8 @@ def _script_of(root: Path, stack: str, engine: str) -> Script:
     from edgewright.engine.select import api_of, select
 
     chosen: Engine = select(root, stack, engine)
-    return _script(api_of(root, stack, chosen), chosen.outputs())
+    outputs = chosen.outputs()
+    return _script(api_of(root, stack, chosen), outputs)
 
 
 def _script(api: CloudflareApi, outputs: dict[str, Any]) -> Script:
@@ -192,7 +193,7 @@ def _steps(given: str) -> list[float]:
     except ValueError:
         shares = []
     rising = all(less < more for less, more in pairwise(shares))
-    if not shares or not rising or shares[0] < _SMALLEST_STEP or shares[-1] > 100:
+    if not shares or not rising or not all(_SMALLEST_STEP <= share <= 100 for share in shares):
         raise ConfigError(f"--steps: {given!r} are no rising per cents from 0.01 to 100.", fix="write e.g. 1,10,50,100")
     return shares if shares[-1] == 100 else [*shares, 100.0]
 
