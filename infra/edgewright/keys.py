@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -17,6 +18,11 @@ from edgewright.errors import EngineError
 def new_client_key() -> str:
     """A client key: ``sk-edge-`` and 32 random bytes as 43 base64url characters."""
     return "sk-edge-" + secrets.token_urlsafe(32)
+
+
+def new_webhook_secret() -> str:
+    """What messages are signed with: ``whsec_`` and the base64 of 32 random bytes (Standard Webhooks 1.0.0)."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def key_hashes(client_keys: Mapping[str, Sequence[str]]) -> str:
@@ -48,7 +54,8 @@ class LocalSecrets:
         self.path = folder / "secrets.json"
 
     def fill(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """What ``values`` ask for: client and signing keys for the names in ``auth.keys``, cache keys, a drill secret.
+        """What ``values`` ask for: client and signing keys for the names in ``auth.keys``, cache keys, secrets of
+        drills and alerts.
 
         Raises:
             EngineError: the file is there but cannot be read as JSON.
@@ -64,12 +71,14 @@ class LocalSecrets:
                 held.setdefault(name, new_client_key())
         kept.setdefault("drill_secret", secrets.token_hex(32))
         kept.setdefault("cache_keys", [secrets.token_hex(32)])
+        kept.setdefault("alert_secrets", [new_webhook_secret()])
         if json.dumps(kept, sort_keys=True) != before:
             self._write(kept)
         return {
             "client_keys": {name: kept["client_keys"][name] for name in names},
             "signing_keys": {name: kept["signing_keys"][name] for name in signing},
             "cache_keys": kept["cache_keys"] if cache.get("encryption") is True else [],
+            "alert_secrets": kept["alert_secrets"],
             "drill_secret": kept["drill_secret"],
         }
 
@@ -82,7 +91,13 @@ class LocalSecrets:
             raise EngineError(
                 f"{self.path}: cannot be read: {error}", fix="delete it; new local keys are made"
             ) from None
-        forms = {"client_keys": dict, "signing_keys": dict, "cache_keys": list, "drill_secret": str}
+        forms = {
+            "client_keys": dict,
+            "signing_keys": dict,
+            "cache_keys": list,
+            "alert_secrets": list,
+            "drill_secret": str,
+        }
         fits = isinstance(kept, dict) and all(isinstance(held, forms.get(key, ())) for key, held in kept.items())
         if not fits:
             raise EngineError(

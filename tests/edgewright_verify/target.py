@@ -66,7 +66,7 @@ class Target:
             if model is None:
                 raise TargetUnusable(f"{settings.url} lists no models; fix: name one by --edge-model or EDGE_MODEL")
             target = cls(settings, client, capabilities, model, models, bare.redactor)
-            _refuse_bad_key(target.chat("Say hello."))
+            _refuse_unusable(target)
         except BaseException:
             client.close()
             raise
@@ -200,6 +200,23 @@ def _list_models(target: Target) -> tuple[str, ...]:
     listed = answer.json.get("data") if isinstance(answer.json, dict) else None
     entries = listed if isinstance(listed, list) else []
     return tuple(entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
+
+
+def _refuse_unusable(target: Target) -> None:
+    """What was given and could only make promises look broken: a key, a model or another tenant's key that is none."""
+    answer = target.chat("Say hello.")
+    _refuse_bad_key(answer)
+    if answer.status == 404 and answer.error_field("code") == "model_not_found":
+        known = f"choose from {', '.join(target.models)}" if target.models else "name another by EDGE_MODEL"
+        raise TargetUnusable(f"the target knows no model {target.model!r}; fix: {known}")
+    other = target.settings.other_key
+    if other is None:
+        return
+    if other == target.settings.key:
+        raise TargetUnusable("the other key is the key itself; fix: give one of another tenant by EDGE_OTHER_KEY")
+    status = target.ask("GET", MODELS, key=other).status
+    if status in {401, 403}:
+        raise TargetUnusable(f"the other key was refused (status {status}); fix: give a valid one by EDGE_OTHER_KEY")
 
 
 def _refuse_bad_key(answer: Exchange) -> None:

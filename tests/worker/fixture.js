@@ -1,6 +1,8 @@
 // The whole app over small objects: real Request and Response, KV and AI as maps and functions.
 import { createHash, createHmac, randomUUID } from "node:crypto";
 
+import { budget } from "../../worker_src/alerts/budget.js";
+import { alerts } from "../../worker_src/alerts/step.js";
 import { createApp } from "../../worker_src/app.js";
 import { signatures } from "../../worker_src/auth/signed.js";
 import { auth } from "../../worker_src/auth/step.js";
@@ -58,7 +60,7 @@ export function configuration(changes = {}) {
   };
 }
 
-const OPTIONAL = { breaker, continuation, encryption, limits, reports, sessions, signatures, sockets, summaries, usage };
+const OPTIONAL = { alerts, breaker, continuation, encryption, limits, reports, sessions, signatures, sockets, summaries, usage };
 
 /**
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes
@@ -70,7 +72,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
   for (const name of including) features[name] = OPTIONAL[name];
   const app = createApp(configuration({ features: Object.keys(features), ...config }), {
     features,
-    objects: { Conversation: conversation, Limiter: limiter },
+    objects: { ...(including.includes("alerts") ? { Budget: budget } : {}), Conversation: conversation, Limiter: limiter },
     protocols: { openai },
     upstreams: { "workers-ai": workersAi, "openai-compatible": openaiCompatible },
   });
@@ -97,6 +99,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
     ...env,
   };
   bindings.CONVERSATION ??= new Objects((state) => new app.objects.Conversation(state, bindings));
+  bindings.BUDGET ??= new Objects((state) => new app.objects.Budget(state, bindings));
   bindings.LIMITER ??= new Objects((state) => new app.objects.Limiter(state, bindings));
   const fetch = async (path, { method = "GET", key = KEYS.ci, headers = {}, body, signal } = {}) => {
     const all = { ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers };
@@ -111,6 +114,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
     values,
     objects: bindings.CONVERSATION,
     limiters: bindings.LIMITER,
+    budgets: bindings.BUDGET,
     fetch,
     chat: (body, options = {}) => fetch("/v1/chat/completions", { method: "POST", body, ...options }),
     settled: () => Promise.all(waiting),

@@ -19,10 +19,11 @@ const bytes = new TextEncoder();
  * has bytes, which is more than any tokenizer makes of it.
  */
 export function reserved({ messages, settings, targets }) {
+  const extras = Object.values(settings).filter((value) => value !== null && typeof value === "object"); // tools, schemas: read too
   const output = Math.max(settings.max_tokens ?? 0, settings.max_completion_tokens ?? 0) * (settings.n ?? 1);
-  const usage = { prompt_tokens: bytes.encode(JSON.stringify([messages, settings.tools ?? null])).length, completion_tokens: output };
+  const usage = { prompt_tokens: bytes.encode(JSON.stringify([messages, extras])).length, completion_tokens: output };
   const costs = targets.map(({ price }) => (price ? costOf({ ...usage }, { ...price, cached_input: null }) : 0));
-  return { requests: 1, tokens: tokensOf(messages) + output, usd: Math.ceil(Math.max(...costs) * UNITS_A_DOLLAR) };
+  return { requests: 1, tokens: tokensOf([...messages, ...extras]) + output, usd: Math.ceil(Math.max(...costs) * UNITS_A_DOLLAR) };
 }
 
 /**

@@ -62,7 +62,7 @@ class Reservation {
    */
   async made() {
     const rules = this.#applying.map(({ rule: { name, of, kind, most, window }, subject }) => (
-      { counter: `${of} ${name}`, subject, kind, window, at_most: most, amount: this.#most[of] }
+      { counter: `${of} ${name} ${kind} ${window}`, subject, kind, window, at_most: most, amount: this.#most[of] }
     ));
     const told = await ask(this.#context, "reserve", { rules });
     if (!told) {

@@ -17,10 +17,10 @@ const MOST_QUEUED = 32;
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
  * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets,
- * `summarise` have summaries of what no longer fits. Requests come from the Worker only, which has authorised them; what
+ * `summarise` have summaries of what no longer fits; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
  * they ask is in sessions/remote.js.
  */
-export function conversation(config, answer, { sockets, summarise }) {
+export function conversation(config, answer, { sockets, summarise, lost }) {
   return class Conversation {
     #store;
     #directory;
@@ -29,6 +29,9 @@ export function conversation(config, answer, { sockets, summarise }) {
     #runs = new Map();
     #active = null;
     #sockets = null;
+    /** Settles when the conversation has been deleted, null while nobody deletes it. */
+    #deleting = null;
+    #heard = Promise.resolve();
 
     constructor(state, env) {
       this.#store = new Store(state.storage);
@@ -42,10 +45,19 @@ export function conversation(config, answer, { sockets, summarise }) {
 
     /** Runs that were going on when the object was lost have ended with it. */
     #recover() {
-      for (const { id, facts } of this.#store.open()) {
+      for (const { id, facts, turn, created } of this.#store.open()) {
         const error = new EdgeError("run_interrupted", "The run was interrupted; what is there of it is true, but not whole.");
+        if (turn) this.#count({ id, facts, turn, created }, error);
         this.#store.end(id, { status: "interrupted", events: [{ type: "error", error: plainOf(error) }], message: null, facts, now: Date.now() });
       }
+    }
+
+    /** Has what there is of a lost run counted; the first event made its calls known, of which the open one had begun. */
+    #count({ id, facts, turn, created }, error) {
+      const messages = [...this.#told().map(({ message }) => message), ...this.#store.messagesOf(id)];
+      const context = this.#contextOf(id, { ...turn, chat: { ...turn.chat, messages } });
+      const calls = (facts?.calls ?? []).map((call) => (call.outcome === null ? { ...call, outcome: "lost", began: true } : call));
+      lost?.({ ...context, started: created, facts: { ...context.facts, ...facts, calls } }, error, this.#store.eventsOf(id));
     }
 
     async fetch(request) {
@@ -101,6 +113,7 @@ export function conversation(config, answer, { sockets, summarise }) {
 
     /** The id of a turn's run: a new one's, or of the one that it repeats. */
     async #runOf(turn) {
+      while (this.#deleting) await this.#deleting; // a turn that comes now begins anew
       const known = this.#store.exists ? this.#repeated(turn) : null;
       return known?.run ?? (await this.#take(turn, known?.previous ?? null));
     }
@@ -119,11 +132,13 @@ export function conversation(config, answer, { sockets, summarise }) {
       if (this.#runs.size > MOST_QUEUED) throw busy("Too many turns of this conversation are waiting.");
       const now = Date.now();
       this.#store.make(now);
-      this.#store.begin({ id, key, digest, asked: askedOf(chat), previous }, chat.messages, now);
+      this.#store.begin({ id, key, digest, asked: askedOf(chat), turn: keptOf(turn), previous }, chat.messages, now);
       const run = new Run(id, this.#store, () => this.#sockets?.wake());
       this.#runs.set(id, run);
-      await this.#schedule();
-      void this.#carryOut(run, turn);
+      this.#sockets?.join(run);
+      const scheduled = this.#schedule();
+      run.gone = scheduled.then(() => this.#carryOut(run, turn));
+      await scheduled;
       return id;
     }
 
@@ -133,32 +148,37 @@ export function conversation(config, answer, { sockets, summarise }) {
       while (this.#active) await this.#active.ended;
       this.#active = run;
       await this.#list(turn.listed);
-      this.#store.start(run.id);
-      await run.carryOut(() => this.#ask(run, turn));
+      const status = await run.carryOut(() => this.#ask(run, turn));
+      if (status === "dropped") lost?.(this.#contextOf(run.id, turn), new EdgeError("run_stopped", "The run was stopped before it began."), []);
       this.#active = null;
       this.#runs.delete(run.id);
-      if (!this.#store.exists) return;
       await this.#list(turn.listed);
       await this.#schedule();
     }
 
-    #ask(run, { chat, caller, headers, id, seen, listed }) {
-      const context = {
-        id,
-        started: Date.now(),
+    #ask(run, turn) {
+      this.#store.start(run.id);
+      const { signal } = run;
+      const context = this.#contextOf(run.id, turn, { signal, waitUntil: (promise) => run.besides(promise) });
+      return { context, outcome: this.#answered(run.id, context) };
+    }
+
+    /** The record of a turn, as the steps that answer know it. */
+    #contextOf(run, { chat, caller, headers, seen, listed }, { signal, waitUntil } = {}) {
+      return {
+        id: seen?.id ?? run,
+        started: seen?.started ?? Date.now(),
         env: this.#env,
         config,
-        chat: { ...chat, targets: config.models[chat.model].targets },
+        chat: { ...chat, targets: config.models[chat.model]?.targets ?? [] },
         caller,
         conversation: listed.id,
-        signal: run.signal,
+        signal,
         drill: null,
-        request: { headers: new Headers(headers), signal: run.signal, cf: seen?.cf },
-        waitUntil: (promise) => run.besides(promise),
+        request: { headers: new Headers(headers), signal, cf: seen?.cf },
+        waitUntil,
         facts: newFacts(),
-        ...(seen ? { id: seen.id, started: seen.started } : {}),
       };
-      return { context, outcome: this.#answered(run.id, context) };
     }
 
     async #answered(run, context) {
@@ -227,13 +247,21 @@ export function conversation(config, answer, { sockets, summarise }) {
       });
     }
 
-    #shown({ asked, digest: _, key: __, replayable, ...run }) {
+    #shown({ asked, digest: _, key: __, turn: ___, replayable, ...run }) {
       return { ...run, model: asked.model, replayable, ...this.#store.span(run.id) };
     }
 
     async #delete() {
-      for (const run of this.#runs.values()) run.stop("The conversation was deleted.");
-      await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
+      this.#deleting ??= this.#deleted().finally(() => {
+        this.#deleting = null;
+      });
+      await this.#deleting;
+    }
+
+    async #deleted() {
+      const runs = [...this.#runs.values()];
+      for (const run of runs) run.stop("The conversation was deleted.");
+      await Promise.allSettled(runs.map(({ gone }) => gone));
       const listed = this.#store.fact("listed");
       await this.#store.clear();
       this.#sockets?.close();
@@ -250,8 +278,11 @@ export function conversation(config, answer, { sockets, summarise }) {
       }
     }
 
+    /** One after the other, so that the directory hears last what was last. */
     #tell(directory, verb, body) {
-      return askObject(this.#env, directory, `directory/${verb}`, { body });
+      const tell = () => askObject(this.#env, directory, `directory/${verb}`, { body });
+      this.#heard = this.#heard.then(tell, tell);
+      return this.#heard;
     }
 
     #ofRun(id, verb, { after, reader }) {
@@ -260,14 +291,8 @@ export function conversation(config, answer, { sockets, summarise }) {
       if (verb === "events") return this.#follow(id, { after, reader, hurry: true });
       const run = this.#runs.get(id);
       if (verb === "stop") run?.stop("The run was stopped.");
-      if (verb === "leave") this.#leave(run, reader);
+      if (verb === "leave") run?.leave(reader);
       return Response.json(this.#shown(this.#store.run(id)));
-    }
-
-    /** Who leaves ends a run that nobody else reads. */
-    #leave(run, reader) {
-      run?.readers.delete(reader);
-      if (run?.readers.size === 0) run.stop("Its caller has left.");
     }
 
     #follow(id, how) {
@@ -281,3 +306,8 @@ const busy = (message) => new EdgeError("conversation_busy", message, { headers:
 
 /** What a replay must know of a request to give the same bytes again. */
 const askedOf = ({ model, requested, include_usage: usage, stream }) => ({ model, requested, include_usage: usage, stream });
+
+/** What the count of a turn must know of it, if the object is lost before its end. */
+const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed }) => (
+  { chat: { model, protocol, stream, settings: { user: settings.user, safety_identifier: settings.safety_identifier } }, caller, seen, listed, headers: [] }
+);

@@ -1,3 +1,5 @@
+import { wrong } from "./turn.js";
+
 /**
  * Which conversations a tenant has, newest first: an object of its own a tenant, told by each conversation. It is a list
  * to look into, not the truth: that is in each conversation.
@@ -25,10 +27,14 @@ export class Directory {
     return {};
   }
 
-  /** A page of `limit` entries behind the entry `after`. */
+  /**
+   * A page of `limit` entries behind the entry `after`.
+   * @throws {EdgeError} invalid_request
+   */
   list({ limit, after }) {
     this.#make();
-    const [from] = after ? this.#sql.exec("SELECT touched, id FROM conversations WHERE id = ?", after).toArray() : [];
+    const [from] = after !== null ? this.#sql.exec("SELECT touched, id FROM conversations WHERE id = ?", after).toArray() : [];
+    if (after !== null && !from) throw wrong("after", "names no conversation that is listed; begin again without it");
     const where = from ? "WHERE (touched, id) < (?, ?)" : "";
     const values = from ? [from.touched, from.id] : [];
     const rows = this.#sql.exec(`SELECT * FROM conversations ${where} ORDER BY touched DESC, id DESC LIMIT ?`, ...values, Number(limit) + 1).toArray();

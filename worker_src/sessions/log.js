@@ -1,4 +1,5 @@
 import { CODES, EdgeError } from "../errors.js";
+import { wrong } from "./turn.js";
 
 /** Rows that are read from the log at once. */
 const MOST_ROWS = 64;
@@ -11,23 +12,24 @@ const bytes = new TextEncoder();
  * asks for, so that a slow one fills nothing. `hurry` is not to wait for the first event; who waits for it, and finds that
  * the run has failed instead, gets the error itself.
  * @param {{store: Store, id: string, run: Run|undefined, after: number, reader: string, hurry: boolean}} options
- * @throws {EdgeError} not_found, replay_expired
+ * @throws {EdgeError} not_found, replay_expired, invalid_request
  */
 export async function follow({ store, id, run, after, reader, hurry }) {
-  run?.readers.add(reader);
+  if (after > store.last) throw wrong("starting_after", `must be a whole number up to ${store.last}, the last event's`);
+  run?.join(reader);
   while (!hurry && !run?.over && store.after(id, after, 1).length === 0) await run.changed();
   const kept = store.exists ? store.run(id) : null;
   if (!kept) throw new EdgeError("not_found", "The conversation was deleted.");
   if (!kept.replayable) throw new EdgeError("replay_expired", "The events of this run are not kept any more.");
   const { created, facts, previous, asked } = kept;
-  const head = { run: id, created, facts, previous, asked, started: after > 0 };
+  const head = { run: id, created, facts, previous, asked, started: after >= (store.span(id).first ?? Infinity) };
   const failed = hurry ? null : failure(store.after(id, after, 2));
   if (failed) return Response.json({ error: failed, head }, { status: CODES[failed.code][0] });
   const source = new Rows(store, id, run, after);
   const stream = {
     start: (controller) => controller.enqueue(bytes.encode(`${JSON.stringify(head)}\n`)),
     pull: (controller) => source.pull(controller),
-    cancel: () => void run?.readers.delete(reader),
+    cancel: () => run?.part(reader),
   };
   return new Response(new ReadableStream(stream, { highWaterMark: 0 }), { headers: { "content-type": "application/x-ndjson" } });
 }

@@ -61,20 +61,26 @@ async function exported(context) {
   return new Response(lines.join(""), { headers });
 }
 
+/** The ids of a conversation and of a run of it; what was never made up here is not looked for. */
+function namesOf({ route: { parameters: [id, name] } }) {
+  if (!/^run_[0-9a-f]{32}$/.test(name)) throw new EdgeError("not_found", "There is no such conversation or run.");
+  return [id, name];
+}
+
 async function run(context) {
-  const [id, name] = context.route.parameters;
+  const [id, name] = namesOf(context);
   return Response.json(shown(await (await new Remote(context).ask(id, `runs/${name}`)).json()));
 }
 
 async function stop(context) {
-  const [id, name] = context.route.parameters;
+  const [id, name] = namesOf(context);
   return Response.json(shown(await (await new Remote(context).ask(id, `runs/${name}/stop`)).json()));
 }
 
 /** The events of a run behind `starting_after` or `Last-Event-ID`, the same bytes as at first, live to its end. */
 async function events(context, protocol, relay) {
   if (!relay) throw new EdgeError("unsupported_parameter", "Streaming is off on this proxy.");
-  const [id, name] = context.route.parameters;
+  const [id, name] = namesOf(context);
   const asked = context.url.searchParams.get("starting_after") ?? context.request.headers.get("last-event-id") ?? "0";
   const after = number(asked, "starting_after");
   const lines = new Lines(await new Remote(context).ask(id, `runs/${name}/events`, { body: { after, reader: crypto.randomUUID() } }));

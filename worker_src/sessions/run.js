@@ -23,8 +23,9 @@ export class Run {
   #reason = null;
   #collector = new Collector();
   #besides = [];
-  /** Who reads it live. */
-  readers = new Set();
+  #readers = new Set();
+  /** Whether the run is to end with its readers, because its caller has left. */
+  #left = false;
   over = false;
 
   /** @param {() => void} told called when there is more in the log, or the run is over */
@@ -58,6 +59,23 @@ export class Run {
     this.#controller.abort();
   }
 
+  /** Somebody reads it live. */
+  join(reader) {
+    this.#readers.add(reader);
+  }
+
+  /** A reader has gone: the last one ends a run whose caller has left. */
+  part(reader) {
+    this.#readers.delete(reader);
+    if (this.#left && this.#readers.size === 0) this.stop("Its caller has left.");
+  }
+
+  /** Its caller leaves and does not want it kept; others who read it have it to its end. */
+  leave(reader) {
+    this.#left = true;
+    this.part(reader);
+  }
+
   /** Settles when there is more in the log, or the run is over. */
   changed() {
     return new Promise((resolve) => this.#waiting.add(resolve));
@@ -66,7 +84,7 @@ export class Run {
   /**
    * Carries the run out.
    * @param {() => Promise<{context: object, outcome: Promise<object>}>} ask asks the model
-   * @returns {Promise<void>} when it is over; never fails
+   * @returns {Promise<string>} its status, when it is over; never fails
    */
   async carryOut(ask) {
     let context = null;
@@ -75,11 +93,11 @@ export class Run {
       const asked = ask();
       context = asked.context;
       const { events, answer } = await asked.outcome;
-      this.#end("completed", await this.#relay(events ?? listed(answerEvents(answer)), context.facts), context.facts);
+      return this.#end("completed", await this.#relay(events ?? listed(answerEvents(answer)), context.facts), context.facts);
     } catch (thrown) {
       if (this.stopped) await this.#cleared();
       const error = this.stopped ? new EdgeError("run_stopped", this.#reason) : asEdgeError(thrown);
-      this.#end(this.#status(context), [{ type: "error", error: plainOf(error) }], context?.facts ?? null);
+      return this.#end(this.#status(context), [{ type: "error", error: plainOf(error) }], context?.facts ?? null);
     }
   }
 
@@ -131,6 +149,7 @@ export class Run {
     this.over = true;
     this.#wake();
     this.settle();
+    return status;
   }
 
   #wake() {

@@ -17,6 +17,9 @@ const MOST_ROWS = 64;
 /** A client that goes on sending what is wrong is no client. */
 const MOST_WRONG = 32;
 
+/** So often a socket may be sent again what it was sent before; who has lost more opens a new one. */
+const MOST_AGAIN = 64;
+
 const NORMAL = 1000;
 const POLICY_VIOLATED = 1008;
 const TOO_BIG = 1009;
@@ -70,7 +73,7 @@ export class Sockets {
     if (this.#state.getWebSockets().length >= MOST_SOCKETS) throw new EdgeError("conversation_busy", "This conversation has too many sockets.");
     const { 0: client, 1: server } = new WebSocketPair();
     this.#state.acceptWebSocket(server);
-    server.serializeAttachment({ name: crypto.randomUUID(), conversation: headers.get("conversation"), caller, cursor: null, acked: 0, run: null, told: false, mine: null });
+    server.serializeAttachment({ name: crypto.randomUUID(), conversation: headers.get("conversation"), caller, cursor: null, sent: 0, acked: 0, again: 0, run: null, told: false, mine: [] });
     return new Response(null, { status: 101, webSocket: client });
   }
 
@@ -98,8 +101,9 @@ export class Sockets {
     else if (type === "ack") this.#acknowledge(reader, frame);
     else if (type === "stop") this.#stop(frame);
     else throw wrong("type", "must be one of start, resume, ack, stop");
+    if (reader.again > MOST_AGAIN) return ws.close(POLICY_VIOLATED, "Too much was asked for again: open a new socket.");
     this.#advance(ws, reader);
-    this.#save(ws, reader);
+    return this.#save(ws, reader);
   }
 
   /** A turn, as a chat request brings one. */
@@ -127,8 +131,8 @@ export class Sockets {
     // A turn that was sent before is read again from its beginning.
     const { first } = store.span(run);
     if (run !== turn.id && first !== null && first <= reader.cursor) reader.from(first - 1);
-    runs.get(run)?.readers.add(reader.name);
-    reader.mine = turn.leaving === "cancel" ? run : null;
+    for (const each of runs.values()) each.join(reader.name);
+    if (turn.leaving === "cancel") reader.mine = [...reader.mine.filter((other) => runs.has(other)), run];
     this.#tell(ws, reader, { run, created, asked }, id);
   }
 
@@ -151,7 +155,7 @@ export class Sockets {
     reader.from(cursor);
     // Who has the last event of a run may not have heard of its end.
     reader.run = store.exists && after ? store.runAt(after) : null;
-    for (const each of runs.values()) each.readers.add(reader.name);
+    for (const each of runs.values()) each.join(reader.name);
   }
 
   #acknowledge(reader, { seq }) {
@@ -165,6 +169,14 @@ export class Sockets {
     const { store, runs } = this.#conversation;
     if (!(store.exists && store.run(String(run)))) throw new EdgeError("not_found", "There is no such run.", { param: "run" });
     runs.get(run)?.stop("The run was stopped.");
+  }
+
+  /** A new run is read by every socket that reads. */
+  join(run) {
+    for (const ws of this.#state.getWebSockets()) {
+      const { name, cursor } = this.#readerOf(ws);
+      if (cursor !== null) run.join(name);
+    }
   }
 
   /** There is more in the log. */
@@ -227,8 +239,8 @@ export class Sockets {
     attempt(() => ws.close(code >= 1004 && code <= 1006 ? NORMAL : code));
     this.#readers.delete(ws);
     for (const run of this.#conversation.runs.values()) {
-      run.readers.delete(name);
-      if (run.id === mine && run.readers.size === 0) run.stop("Its caller has left.");
+      if (mine.includes(run.id)) run.leave(name);
+      else run.part(name);
     }
   }
 
@@ -274,16 +286,20 @@ class Reader {
 
   /**
    * @param {{name: string, conversation: string, caller: object, cursor: number|null, acked: number, run: string|null,
-   *   told: boolean, mine: string|null}} kept `cursor`: number of the last event that was sent, null before it reads;
-   *   `run`: the one that it was told of last, `told`: also of its end; `mine`: the run that ends with it
+   *   told: boolean, sent: number, again: number, mine: string[]}} kept `cursor`: number of the last event that was sent,
+   *   null before it reads; `sent`: the highest that ever was, `again`: how often it was sent something again; `run`: the one
+   *   that it was told of last, `told`: also of its end; `mine`: the runs that end with it
    */
   constructor(kept) {
     Object.assign(this, kept);
   }
 
-  /** Reads on behind a number, which its client has. */
+  /** Reads on behind a number, which its client has. What was sent beyond that may still be on its way. */
   from(cursor) {
-    Object.assign(this, { cursor, acked: cursor, ahead: 0, paused: false, run: null, told: false });
+    const sent = Math.max(this.sent, this.cursor ?? 0);
+    const again = cursor < sent;
+    const ahead = again ? this.ahead : 0;
+    Object.assign(this, { cursor, sent, ahead, acked: cursor, again: this.again + (again ? 1 : 0), paused: false, run: null, told: false });
   }
 }
 

@@ -1,4 +1,5 @@
 import { Collector } from "../protocols/collector.js";
+import { deadline } from "../upstream/deadline.js";
 import { Lines } from "./lines.js";
 import { ROUTES, pages } from "./pages.js";
 import { Remote, keptChat } from "./remote.js";
@@ -22,6 +23,7 @@ function turns(config) {
     const given = context.request.headers.get("x-conversation-id") ?? context.chat.conversation;
     if (given === null) return next();
     const id = idOf(given);
+    deadline(context, Infinity); // what is wrong with it is told before there is a run
     return new Turn(context, id, await turnOf(context.chat, context.caller, askedFor(context, id, config.sessions))).outcome();
   };
 }
@@ -83,7 +85,9 @@ class Turn {
     const { facts, chat } = this.#context;
     const { run, previous } = head;
     this.#run = run;
-    Object.assign(facts, head.facts, { conversation: this.#id, run, previous, repeated: run !== this.#turn.id });
+    const repeated = run !== this.#turn.id;
+    Object.assign(facts, head.facts, { conversation: this.#id, run, previous, repeated });
+    if (repeated) facts.headers = {}; // what was left of its limits then
     Object.assign(chat, keptChat(head));
   }
 

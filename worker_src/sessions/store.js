@@ -69,13 +69,16 @@ export class Store {
     return this.#storage.transactionSync(work);
   }
 
-  /** A turn is taken in: its run and the messages it brings. `key` makes it repeatable, `digest` is of what was asked. */
-  begin({ id, key, digest, asked, previous }, messages, now) {
+  /**
+   * A turn is taken in: its run and the messages it brings. `key` makes it repeatable, `digest` is of what was asked;
+   * `turn` is what its count needs if the object is lost.
+   */
+  begin({ id, key, digest, asked, turn, previous }, messages, now) {
     this.together(() => {
       if (previous) this.#sql.exec("UPDATE runs SET key = NULL WHERE id = ?", previous);
       this.#sql.exec(
         "INSERT INTO runs (id, status, created, key, digest, asked, previous) VALUES (?, 'queued', ?, ?, ?, ?, ?)",
-        id, now, key, digest, JSON.stringify(asked), previous,
+        id, now, key, digest, JSON.stringify({ ...asked, turn }), previous,
       );
       this.#add(id, messages);
       this.#set("touched", now);
@@ -172,6 +175,11 @@ export class Store {
     return this.#rows("SELECT seq, count, events FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?", run, seq, most);
   }
 
+  /** All events of a run that are kept. */
+  eventsOf(run) {
+    return this.#rows("SELECT events FROM events WHERE run = ? ORDER BY seq", run).flatMap(({ events }) => JSON.parse(events));
+  }
+
   /** Rows of the whole log behind a sequence number: `{run, seq, count, events}`. */
   behind(seq, most) {
     return this.#rows("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, most);
@@ -215,12 +223,10 @@ export class Store {
   }
 }
 
-const run = ({ asked, facts, replayable, ...row }) => ({
-  ...row,
-  asked: JSON.parse(asked),
-  facts: facts ? JSON.parse(facts) : null,
-  replayable: replayable === 1,
-});
+function run({ asked: text, facts, replayable, ...row }) {
+  const { turn, ...asked } = JSON.parse(text);
+  return { ...row, asked, turn, facts: facts ? JSON.parse(facts) : null, replayable: replayable === 1 };
+}
 
 /** Texts in groups that fit into a row each. */
 function bounded(texts) {

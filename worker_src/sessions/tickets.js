@@ -12,6 +12,11 @@ export class Tickets {
     this.#sql = storage.sql;
   }
 
+  /** Nothing is written for who only asks. */
+  get #made() {
+    return this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'tickets'").toArray().length > 0;
+  }
+
   #make() {
     this.#sql.exec("CREATE TABLE IF NOT EXISTS tickets (hash TEXT PRIMARY KEY, caller TEXT NOT NULL, expires INTEGER NOT NULL)");
   }
@@ -25,14 +30,14 @@ export class Tickets {
 
   /** The caller that a ticket stands for, null if there is none (any more). It cannot be used again. */
   take(hash, now) {
-    this.#make();
+    if (!this.#made) return null;
     const [ticket] = this.#sql.exec("DELETE FROM tickets WHERE hash = ? RETURNING caller, expires", hash).toArray();
     return ticket && now < ticket.expires ? JSON.parse(ticket.caller) : null;
   }
 
   /** Forgets those that have expired. */
   forget(now) {
-    this.#make();
+    if (!this.#made) return;
     this.#sql.exec("DELETE FROM tickets WHERE expires <= ?", now);
   }
 }

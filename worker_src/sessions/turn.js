@@ -14,7 +14,7 @@ export const wrong = (param, rule) => new EdgeError("invalid_request", `'${param
 
 /** The id of a conversation, which its caller chooses. */
 export function idOf(given) {
-  if (!ID.test(given)) throw wrong("conversation", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : -");
+  if (!ID.test(given) || /^\.{1,2}$/.test(given)) throw wrong("conversation", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : -, and no `.` or `..`");
   return given;
 }
 

@@ -1,4 +1,5 @@
-import { hex, sha256 } from "../crypto/bytes.js";
+import { hex, sha256, unhex, utf8 } from "../crypto/bytes.js";
+import { hmac, hmacKey, verified } from "../crypto/hmac.js";
 import { EdgeError } from "../errors.js";
 import { Remote } from "./remote.js";
 import { Sockets } from "./socket.js";
@@ -12,6 +13,7 @@ const ROUTES = [
 /** The subprotocol, which a client that offers any must offer; a ticket is offered beside it. */
 const PROTOCOL = "edgewright";
 const TICKET = "ticket.";
+const NONCE_BYTES = 32;
 
 /** What a socket's caller may weigh: it is kept beside the socket (characters of JSON). */
 const MOST_CALLER = 8_000;
@@ -37,6 +39,7 @@ function admit(origins) {
     if (!ticket) return next();
     // The tenant is part of the ticket, so that it leads to the object that knows whether it is true.
     const tenant = ticket.slice(0, ticket.lastIndexOf("."));
+    if (!(await isOurs(context, tenant, ticket))) throw new EdgeError("invalid_api_key", "This ticket is not one of this proxy, or is for another conversation.");
     return opened(context, new Remote({ env: context.env, caller: { tenant } }), { ticket: await sha256(ticket) });
   };
 }
@@ -55,6 +58,17 @@ function socket(context) {
   return opened(context, new Remote(context), { caller });
 }
 
+/** A ticket says itself that it was made here, so that nobody wakes an object with one that was made up. */
+async function isOurs(context, tenant, ticket) {
+  const tail = ticket.slice(tenant.length + 1);
+  const [nonce, signature] = [tail.slice(0, 2 * NONCE_BYTES), tail.slice(2 * NONCE_BYTES)];
+  return verified(await sealKey(context), unhex(signature), sealed(context, tenant, nonce));
+}
+
+const seal = async (context, tenant, nonce) => hmac(await sealKey(context), sealed(context, tenant, nonce));
+const sealed = ({ route: { parameters: [id] } }, tenant, nonce) => utf8(JSON.stringify([id, tenant, nonce]));
+const sealKey = ({ env }) => hmacKey(utf8(`tickets ${env.KEY_HASHES ?? ""}`));
+
 async function opened(context, remote, who) {
   const id = idOf(context.route.parameters[0]);
   const { webSocket } = await remote.upgrade(id, { conversation: id, ...who });
@@ -64,7 +78,9 @@ async function opened(context, remote, who) {
 
 async function tickets(context) {
   const id = idOf(context.route.parameters[0]);
-  const ticket = `${context.caller.tenant}.${hex(crypto.getRandomValues(new Uint8Array(32)))}`;
+  const { tenant } = context.caller;
+  const nonce = hex(crypto.getRandomValues(new Uint8Array(NONCE_BYTES)));
+  const ticket = `${tenant}.${nonce}${hex(await seal(context, tenant, nonce))}`;
   const body = { hash: await sha256(ticket), caller: context.caller };
   const { expires } = await (await new Remote(context).ask(id, "tickets", { body })).json();
   return Response.json({ object: "ticket", ticket, expires_at: Math.floor(expires / 1000) }, { status: 201, headers: { "cache-control": "no-store" } });

@@ -14,7 +14,7 @@ const bytes = new TextEncoder();
 /** What is known of one request, written when it is over and all its calls are. */
 export class Point {
   #context;
-  #metrics;
+  #sinks;
   #unknown;
   #write;
   #ended = null;
@@ -26,12 +26,12 @@ export class Point {
 
   /**
    * @param {object} context
-   * @param {Metrics} metrics counts it too
+   * @param {{metrics: Metrics, alerts?: {spent: Function}}} sinks count it too
    * @param {{unknown?: boolean}} [who] whether nobody knows whose request it is
    */
-  constructor(context, metrics, { unknown = false } = {}) {
+  constructor(context, sinks, { unknown = false } = {}) {
     this.#context = context;
-    this.#metrics = metrics;
+    this.#sinks = sinks;
     this.#unknown = unknown;
     /** Settles when the point has been written. */
     this.written = new Promise((resolve) => {
@@ -88,14 +88,17 @@ export class Point {
     else this.#written();
   }
 
-  #written() {
+  async #written() {
     const { env, caller } = this.#context;
+    const { metrics, alerts } = this.#sinks;
     try {
       const tenant = this.#unknown ? "" : caller.tenant;
-      for (const values of this.#points()) {
-        this.#metrics.add({ tenant, ...values });
+      const points = this.#points();
+      for (const values of points) {
+        metrics.add({ tenant, ...values });
         env.USAGE.writeDataPoint({ indexes: [tenant], ...columnsOf(values) });
       }
+      await alerts?.spent(this.#context, points);
     } catch (thrown) {
       console.warn("a data point was not written", thrown?.name);
     }

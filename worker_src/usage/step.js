@@ -2,40 +2,46 @@ import { Metrics } from "./metrics.js";
 import { Point } from "./point.js";
 
 /**
- * One data point a request in Analytics Engine. `answers` stands before everything that answers, also in a conversation's
+ * One data point a request in Analytics Engine, told to `alerts` too where there are budgets. `answers` stands before everything that answers, also in a conversation's
  * object, where a run may outlive its caller; `requests` counts what never gets there: refusals, and turns that are
- * repeated. A point never holds a prompt or an answer, and what goes wrong with it is no caller's matter.
- * @returns {{requests: Function, answers: Function, routes: object[], pages: object}} two steps, and `/metrics`
+ * repeated; `lost` counts a turn that was taken in and never answered to its end. A point never holds a prompt or an answer, and what goes wrong with it is no caller's matter.
+ * @returns {{requests: Function, answers: Function, lost: Function, routes: object[], pages: object}} two steps, and `/metrics`
  */
-export function usage(config) {
+export function usage(config, { alerts } = {}) {
   const metrics = new Metrics();
+  const sinks = { metrics, alerts };
   return {
-    requests: requests(config, metrics),
-    answers: answers(metrics),
+    requests: requests(config, sinks),
+    answers: answers(sinks),
+    lost: (context, thrown, events) => {
+      const point = new Point(context, sinks);
+      point.takeAll(events);
+      point.end(thrown);
+    },
     routes: [{ name: "metrics", scope: "usage", endpoint: "/metrics", methods: ["GET"] }],
     pages: { metrics: ({ caller }) => new Response(metrics.text(caller.tenant), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } }) },
   };
 }
 
-function requests(config, metrics) {
+function requests(config, sinks) {
   const keyed = config.auth.mode === "keys";
   return async (context, next) => {
     if (context.route.scope !== "chat") return next();
     try {
       const response = await next();
-      if (context.facts.repeated) new Point(context, metrics).end(null);
+      if (context.facts.repeated) new Point(context, sinks).end(null);
       return response;
     } catch (thrown) {
       const { counted, run } = context.facts;
-      if (!counted && !run) new Point(context, metrics, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
+      if (!counted && !run) new Point(context, sinks, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
       throw thrown;
     }
   };
 }
 
-function answers(metrics) {
+function answers(sinks) {
   return async (context, next) => {
-    const point = new Point(context, metrics);
+    const point = new Point(context, sinks);
     context.facts.counted = true;
     // The point is written after the answer: the request must live so long.
     context.waitUntil(point.written);

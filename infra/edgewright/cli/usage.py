@@ -216,7 +216,11 @@ def _watch(target: Target, wanted: Wanted, every: float) -> None:
     with Live(console=out, auto_refresh=False) as live:
         while True:
             try:
-                live.update(Group(*_shown(target, wanted)), refresh=True)
+                shown = Group(*_shown(target, wanted))
+                if out.is_terminal:
+                    live.update(shown, refresh=True)
+                else:
+                    out.print(shown)
             except UsageError as error:
                 err.print(str(error), style="yellow", markup=False)
             time.sleep(every)

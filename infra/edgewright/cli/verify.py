@@ -49,11 +49,11 @@ def verify(
         unfit = {"--stack": stack, "--suite": suite, "--junit": junit, "--pin": pin}
         _refuse([name for name, value in unfit.items() if value], url, upstream)
         sys.exit(_wall(url, key, upstream, Wanted(repeat, report, markdown, as_json), project))
-    if stack is not None and url is None:
+    if stack is not None:
         from edgewright.engine.select import select
 
         outputs = select(project_of(project), stack, engine).outputs(reveal=True)
-        url, key = outputs["url"], key or outputs.get("verify_key")
+        url, key = url or outputs["url"], key or outputs.get("verify_key")
         other_key = other_key or outputs.get("other_key")
         drill_secret = drill_secret or outputs.get("drill_secret")
         model = model or outputs.get("verify_model")

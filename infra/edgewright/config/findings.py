@@ -40,6 +40,8 @@ _FIXES_BY_KEY = {
     "ttl_seconds": "set 60 or more (Workers KV keeps nothing for less), or cache.enabled: false",
     "targets": "give the model at least one target: {upstream: NAME, model: ID}",
     "compatibility_date": "write a date such as 2026-11-01",
+    "api_url": "write an address such as https://api.cloudflare.com/client/v4",
+    "url": "write an address such as https://hooks.example.com/budgets",
     "base_url": "write an address such as https://api.example.com/v1",
     "name": "use lower-case letters, digits and hyphens, 40 at most",
     "tenant": "use letters, digits, `.`, `_` and `-`, 64 at most",
@@ -51,7 +53,12 @@ _FIXES_BY_KEY = {
 }
 
 # Values that let the other rules run where a required one is missing or wrong.
-_REPAIRS: dict[str, Any] = {"account_id": "0" * 32, "environment": "dev", "base_url": "https://x.invalid"}
+_REPAIRS: dict[str, Any] = {
+    "account_id": "0" * 32,
+    "environment": "dev",
+    "base_url": "https://x.invalid",
+    "url": "https://x.invalid",
+}
 
 
 def describe(error: Mapping[str, Any]) -> str:

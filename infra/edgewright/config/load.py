@@ -104,6 +104,8 @@ def _stand_ins(file: StackFile) -> dict[str, Any]:
             values[key] = {name: f"{held[:-4]}{index:04d}" for index, name in enumerate(sorted(names))}
     if "cache_keys" in file.encrypted:
         values["cache_keys"] = ["0" * 64]
+    if "alert_secrets" in file.encrypted:
+        values["alert_secrets"] = ["whsec_" + "0" * 44]
     if "upstream_keys" in file.encrypted:
         values["upstream_keys"] = dict.fromkeys(_keys(file.values.get("upstreams")), held)
     if "drill_secret" in file.encrypted:
@@ -125,6 +127,8 @@ def _secrets_from_environment(values: Mapping[str, Any]) -> dict[str, Any]:
                 found.setdefault(f"{kind}_keys", {})[name] = key.split(",") if "," in key else key
     if keys := os.environ.get("EDGEWRIGHT_CACHE_KEYS"):
         found["cache_keys"] = keys.split(",")
+    if held := os.environ.get("EDGEWRIGHT_ALERT_SECRETS"):
+        found["alert_secrets"] = held.split(",")
     if secret := os.environ.get("EDGEWRIGHT_DRILL_SECRET"):
         found["drill_secret"] = secret
     if token := os.environ.get("EDGEWRIGHT_USAGE_TOKEN"):

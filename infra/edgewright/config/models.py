@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 Environment = Literal["local", "dev", "staging", "prod"]
 
@@ -25,6 +25,23 @@ Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
 Keys = SecretStr | Annotated[list[SecretStr], Field(min_length=1, max_length=4)]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 Hostname = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$")]
+
+
+def _absolute_http(value: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(value)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("must be an absolute http(s) address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no user, password, query or fragment")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("must be https; plain http is for loopback only")
+    return value.rstrip("/")
+
+
+# What the Worker itself calls.
+Address = Annotated[str, AfterValidator(_absolute_http)]
 
 
 class Section(BaseModel):
@@ -60,22 +77,8 @@ class OpenAiCompatibleUpstream(Section):
     """Any server that speaks OpenAI's chat completions; the host is fixed at deploy time."""
 
     type: Literal["openai-compatible"]
-    base_url: str = Field(description="Address before /chat/completions, e.g. https://api.example.com/v1")
+    base_url: Address = Field(description="Address before /chat/completions, e.g. https://api.example.com/v1")
     key: Literal["required", "none"] = Field(default="required", description="`none` for a server that asks for no key")
-
-    @field_validator("base_url")
-    @classmethod
-    def _absolute_http(cls, value: str) -> str:
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(value)
-        if parts.scheme not in ("https", "http") or not parts.hostname:
-            raise ValueError("must be an absolute http(s) address")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("must hold no user, password, query or fragment")
-        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "[::1]", "::1"):
-            raise ValueError("must be https; plain http is for loopback only")
-        return value.rstrip("/")
 
 
 Upstream = Annotated[WorkersAiUpstream | OpenAiCompatibleUpstream, Field(discriminator="type")]
@@ -314,8 +317,39 @@ class Usage(Section):
         default=None, description="name of the dataset; absent: the Worker's name with `_` for `-`"
     )
     report: bool = Field(default=False, description="answer `GET /v1/usage`; needs `usage_token`")
-    api_url: str = Field(
+    api_url: Address = Field(
         default="https://api.cloudflare.com/client/v4", description="where the report asks for what was written"
+    )
+
+
+class Budget(Section):
+    """What may be spent in a window of time before somebody is told. It refuses nothing: that is what limits do."""
+
+    name: Name = Field(description="what the message calls it")
+    per: Literal["key", "tenant", "user"] = Field(
+        default="tenant", description="whose use is added up; `user`: the request's own `user`"
+    )
+    of: Literal["requests", "tokens", "usd"] = Field(default="usd", description="as usage counts them")
+    window: Literal["hour", "day", "month"] = Field(default="month", description="of UTC")
+    thresholds: Annotated[
+        list[Annotated[float, Field(gt=0, le=1_000_000_000, strict=False)]], Field(min_length=1, max_length=10)
+    ] = Field(description="requests, tokens or US dollars; each is told of once in a window")
+    keys: Annotated[list[Name], Field(min_length=1)] | None = Field(
+        default=None, description="names in `auth.keys` that it is for; absent: all"
+    )
+    models: Annotated[list[ModelName], Field(min_length=1)] | None = Field(
+        default=None, description="public models that it is for; absent: all"
+    )
+
+
+class Alerts(Section):
+    """A webhook that is told when a budget's threshold is reached, signed as Standard Webhooks says."""
+
+    url: Address | None = Field(
+        default=None, description="where the messages go; not secret, and so without a password in it"
+    )
+    budgets: Annotated[list[Budget], Field(max_length=16)] = Field(
+        default=[], description="soft budgets; they need `usage.enabled` and `alert_secrets`"
     )
 
 
@@ -365,10 +399,11 @@ class StackConfig(Section):
     auth: Auth = Auth()
     limits: Limits = Limits()
     sessions: Sessions = Sessions()
-    deleted_objects: list[Literal["Conversation", "Limiter"]] = Field(
+    deleted_objects: list[Literal["Budget", "Conversation", "Limiter"]] = Field(
         default=[], description="Durable Object classes to delete with all that they hold; their feature must be off"
     )
     usage: Usage = Usage()
+    alerts: Alerts = Alerts()
     cors: Cors = Cors()
     observability: Observability = Observability()
     verification: Verification = Verification()
@@ -383,6 +418,9 @@ class StackConfig(Section):
     )
     upstream_keys: dict[str, SecretStr] = Field(default={}, description="secret: name in `upstreams` -> its API key")
     drill_secret: SecretStr | None = Field(default=None, description="secret: signs drill headers")
+    alert_secrets: Annotated[list[SecretStr], Field(max_length=4)] = Field(
+        default=[], description="secret: `whsec_` and base64; the webhook's messages are signed with each"
+    )
     usage_token: SecretStr | None = Field(
         default=None, description="secret: API token with Account Analytics: Read, for `usage.report`"
     )
@@ -405,6 +443,7 @@ class StackConfig(Section):
     def features(self) -> list[str]:
         """Sorted names of the optional concerns that this stack ships."""
         enabled = {
+            "alerts": bool(self.alerts.budgets),
             "auth": self.auth.mode == "keys",
             "breaker": self.fallback.enabled and self.breaker.enabled,
             "cache": self.cache.enabled,
@@ -432,7 +471,11 @@ class StackConfig(Section):
     @property
     def objects(self) -> list[str]:
         """Sorted names of the Durable Object classes that this stack ships."""
-        enabled = {"Conversation": self.sessions.enabled, "Limiter": bool(self.limits.rules)}
+        enabled = {
+            "Budget": bool(self.alerts.budgets),
+            "Conversation": self.sessions.enabled,
+            "Limiter": bool(self.limits.rules),
+        }
         return [name for name, on in enabled.items() if on]
 
     @property
@@ -477,4 +520,12 @@ def secret_binding(upstream: str) -> str:
     return f"UPSTREAM_{upstream.upper().replace('-', '_')}_KEY"
 
 
-SECRET_KEYS = ("client_keys", "signing_keys", "cache_keys", "upstream_keys", "drill_secret", "usage_token")
+SECRET_KEYS = (
+    "client_keys",
+    "signing_keys",
+    "cache_keys",
+    "upstream_keys",
+    "drill_secret",
+    "alert_secrets",
+    "usage_token",
+)

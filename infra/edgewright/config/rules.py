@@ -7,13 +7,9 @@ from collections.abc import Iterable
 
 from pydantic import SecretStr
 
-from edgewright.config.models import LimitRule, OpenAiCompatibleUpstream, StackConfig, each, secret_binding
-from edgewright.config.prices import price_of
-
-Findings = Iterable[str]
-
-MOST_DOLLARS = 1_000_000
-"""Counted in billionths by the Worker, whose whole numbers end at 2^53."""
+from edgewright.config import metered
+from edgewright.config.models import OpenAiCompatibleUpstream, StackConfig, each, secret_binding
+from edgewright.config.wording import Findings, one_of
 
 
 def check(config: StackConfig) -> list[str]:
@@ -30,9 +26,10 @@ def check(config: StackConfig) -> list[str]:
         _origins,
         _encryption,
         _fallback,
-        _limits,
+        metered.limits,
         _summary,
         _usage,
+        metered.alerts,
         _drills,
         _deleted_objects,
     )
@@ -73,7 +70,7 @@ def _upstream_keys(config: StackConfig) -> Findings:
                 f"EDGEWRIGHT_{secret_binding(name)}, or write key: none if the server asks for none."
             )
     for name in sorted(set(config.upstream_keys) - set(config.upstreams)):
-        yield f"upstream_keys.{name}: there is no such upstream. Fix: {_one_of(config.upstreams)}."
+        yield f"upstream_keys.{name}: there is no such upstream. Fix: {one_of(config.upstreams)}."
 
 
 def _models(config: StackConfig) -> Findings:
@@ -82,7 +79,7 @@ def _models(config: StackConfig) -> Findings:
             if target.upstream not in config.upstreams:
                 yield (
                     f"models.{name}.targets[{index}].upstream: {target.upstream!r} is not in upstreams. "
-                    f"Fix: {_one_of(config.upstreams)}, or add it."
+                    f"Fix: {one_of(config.upstreams)}, or add it."
                 )
 
 
@@ -112,9 +109,9 @@ def _names(config: StackConfig) -> Findings:
 
 
 def _default_model(config: StackConfig) -> Findings:
-    names = public_names(config)
+    names = [*config.models, *(alias for model in config.models.values() for alias in model.aliases)]
     if config.default_model is not None and config.default_model not in names:
-        yield f"default_model: {config.default_model!r} is not in models. Fix: {_one_of(names)}."
+        yield f"default_model: {config.default_model!r} is not in models. Fix: {one_of(names)}."
 
 
 def _auth(config: StackConfig) -> Findings:
@@ -137,7 +134,7 @@ def _auth(config: StackConfig) -> Findings:
         yield from _formed(f"client_keys.{name}", each(config.client_keys.get(name, [])))
         for model in key.models or []:
             if model not in config.models:
-                yield f"auth.keys.{name}.models: {model!r} is not in models. Fix: {_one_of(config.models)}."
+                yield f"auth.keys.{name}.models: {model!r} is not in models. Fix: {one_of(config.models)}."
     for name in sorted(set(config.client_keys) - set(config.auth.keys)):
         yield f"client_keys.{name}: not listed in auth.keys. Fix: add it there with its tenant, or remove it."
 
@@ -201,7 +198,7 @@ def _summary(config: StackConfig) -> Findings:
     if sessions.summary is None:
         return
     if sessions.summary.model is not None and sessions.summary.model not in config.models:
-        yield f"sessions.summary.model: {sessions.summary.model!r} is not in models. Fix: {_one_of(config.models)}."
+        yield f"sessions.summary.model: {sessions.summary.model!r} is not in models. Fix: {one_of(config.models)}."
     most = sessions.max_context_tokens
     if most is None:
         yield "sessions.summary: nothing is ever too long for it. Fix: set sessions.max_context_tokens."
@@ -210,43 +207,6 @@ def _summary(config: StackConfig) -> Findings:
             f"sessions.summary.max_tokens: {sessions.summary.max_tokens} is more than half of "
             f"sessions.max_context_tokens, {most}. Fix: at most {most // 2}."
         )
-
-
-def _limits(config: StackConfig) -> Findings:
-    seen: set[str] = set()
-    for index, rule in enumerate(config.limits.rules):
-        where = f"limits.rules[{index}]"
-        if rule.name in seen:
-            yield f"{where}.name: {rule.name!r} is already the name of another rule. Fix: give it another name."
-        seen.add(rule.name)
-        if rule.of != "usd" and rule.at_most != int(rule.at_most):
-            yield f"{where}.at_most: {rule.at_most} is no whole number of {rule.of}. Fix: write a whole number."
-        if rule.of == "usd" and rule.at_most > MOST_DOLLARS:
-            yield f"{where}.at_most: {rule.at_most:.0f} dollars are too many to count. Fix: at most {MOST_DOLLARS}."
-        if rule.of != "requests" and config.limits.max_output_tokens is None:
-            yield (
-                f"{where}.of: {rule.of!r} needs limits.max_output_tokens, so that what a request may use at most is "
-                "known before a model is asked. Fix: set it, to 4096 for example."
-            )
-        yield from _of_rule(config, where, rule)
-
-
-def _of_rule(config: StackConfig, where: str, rule: LimitRule) -> Findings:
-    for name in rule.keys or []:
-        if name not in config.auth.keys:
-            yield f"{where}.keys: {name!r} is not in auth.keys. Fix: {_one_of(config.auth.keys)}."
-    for name in rule.models or []:
-        if name not in config.models:
-            yield f"{where}.models: {name!r} is not in models. Fix: {_one_of(config.models)}."
-    for name, model in config.models.items():
-        if rule.of != "usd" or name not in (rule.models or [name]):
-            continue
-        for place, target in enumerate(model.targets):
-            if target.upstream in config.upstreams and price_of(config, target) is None:
-                yield (
-                    f"models.{name}.targets[{place}].price: is missing, and {where} limits money. "
-                    "Fix: write price: {input: 0.1, output: 0.4}, in US dollars for a million tokens."
-                )
 
 
 def _encryption(config: StackConfig) -> Findings:
@@ -273,15 +233,6 @@ def _drills(config: StackConfig) -> Findings:
         )
     if secret is not None and len(secret.get_secret_value()) < 32:
         yield "drill_secret: shorter than 32 characters. Fix: openssl rand -hex 32."
-
-
-def public_names(config: StackConfig) -> list[str]:
-    """Every name a caller may use: models and their aliases."""
-    return [*config.models, *(alias for model in config.models.values() for alias in model.aliases)]
-
-
-def _one_of(names: Iterable[str]) -> str:
-    return "use one of " + ", ".join(sorted(names))
 
 
 def _deleted_objects(config: StackConfig) -> Findings:

@@ -21,6 +21,8 @@ def secret_texts(config: StackConfig) -> dict[str, str]:
         texts["CACHE_KEYS"] = sealing_keys([key.get_secret_value() for key in config.cache_keys])
     if "drills" in features and config.drill_secret:
         texts["DRILL_SECRET"] = config.drill_secret.get_secret_value()
+    if "alerts" in features:
+        texts["ALERT_SECRETS"] = json.dumps([secret.get_secret_value() for secret in config.alert_secrets])
     if "reports" in features and config.usage_token:
         texts["USAGE_TOKEN"] = config.usage_token.get_secret_value()
     return texts

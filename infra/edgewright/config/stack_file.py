@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,25 @@ from edgewright.errors import ConfigError
 
 PROJECT = "edgewright"
 PROVIDER = "cloudflare"
+
+TOP_LEVEL = frozenset({"config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt"})
+"""What Pulumi knows in a stack file."""
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML takes the last of two equal keys without a word; the Pulumi CLI refuses them, and so do we."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys differ."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands there twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
 
 
 @dataclass(frozen=True)
@@ -52,7 +73,7 @@ class StackFile:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text("utf8")) or {}
+        document = yaml.load(path.read_text("utf8"), _Loader) or {}
     except (yaml.YAMLError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
         # PyYAML lets through what its conversions raise, of `!!timestamp x` or `!!bool x`.
         raise ConfigError(f"{path}: not YAML: {error}", fix="correct the file at the place named") from None
@@ -69,9 +90,13 @@ def _project_defaults(path: Path) -> dict[str, Any]:
 
 
 def _stack_values(path: Path) -> tuple[dict[str, Any], set[str], dict[str, Any]]:
-    config = _load(path).get("config") or {}
+    document = _load(path)
+    config = document.get("config") or {}
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: `config` is not a mapping.", fix="write `config:` and one key a line")
+    misplaced = [*_strays(document), *_nameless(config)]
+    if misplaced:
+        raise ConfigError(f"{path}: not a stack file", findings=tuple(f"  - {finding}" for finding in misplaced))
     unfit = plain.check(config)
     if unfit:
         raise ConfigError(f"{path}: not a configuration", findings=tuple(f"  - {finding}" for finding in unfit))
@@ -80,7 +105,7 @@ def _stack_values(path: Path) -> tuple[dict[str, Any], set[str], dict[str, Any]]
     provider: dict[str, Any] = {}
     for full_key, value in config.items():
         namespace, _, key = str(full_key).rpartition(":")
-        if namespace not in ("", PROJECT):
+        if namespace != PROJECT:
             if namespace == PROVIDER and not _has_secure(value):
                 provider[key] = value
         elif _has_secure(value):
@@ -88,6 +113,22 @@ def _stack_values(path: Path) -> tuple[dict[str, Any], set[str], dict[str, Any]]
         else:
             values[key] = value
     return values, encrypted, provider
+
+
+def _strays(document: dict[Any, Any]) -> Iterator[str]:
+    for key in document:
+        if str(key).partition(":")[0] in (PROJECT, "cloudflare", "pulumi") and ":" in str(key):
+            yield f"{key}: stands outside of `config:`, where nobody reads it. Fix: put it below `config:`, indented."
+        elif key not in TOP_LEVEL:
+            meant = difflib.get_close_matches(str(key), TOP_LEVEL, 1)
+            yield f"{key}: unknown key. Fix: {f'did you mean {meant[0]}?' if meant else 'put it below `config:`'}"
+
+
+def _nameless(config: dict[Any, Any]) -> Iterator[str]:
+    """The Pulumi CLI refuses a key without a namespace."""
+    for key in config:
+        if ":" not in str(key):
+            yield f"config.{key}: has no namespace. Fix: write {PROJECT}:{key}."
 
 
 def _has_secure(value: Any) -> bool:

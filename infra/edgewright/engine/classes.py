@@ -15,7 +15,7 @@ from edgewright.errors import ApiError
 if TYPE_CHECKING:
     from edgewright.engine.api import CloudflareApi
 
-FEATURES = {"Conversation": "sessions", "Limiter": "limits.rules"}
+FEATURES = {"Budget": "alerts.budgets", "Conversation": "sessions", "Limiter": "limits.rules"}
 """What in the stack file brings each class."""
 
 LIST_LIMIT = 1000

@@ -43,13 +43,19 @@ def select(project: Path, stack: str, choice: str = "auto") -> Engine:
     """The engine for a stack: ``auto`` is embedded for ``local`` and the pulumi CLI for every other.
 
     Raises:
-        ConfigError: no such choice.
+        ConfigError: no such choice, or no such stack.
         EngineError: the CLI is needed and missing.
     """
     if choice not in ("auto", "embedded", "pulumi"):
         raise ConfigError(f"engine: {choice!r} is none.", fix="use auto, embedded or pulumi")
     if choice == "embedded" or (choice == "auto" and stack == "local"):
         return EmbeddedEngine(project, stack, api=lambda: local_api(project))
+    if not (project / f"Pulumi.{stack}.yaml").is_file():
+        known = sorted(path.suffixes[0][1:] for path in project.glob("Pulumi.*.yaml"))
+        raise ConfigError(
+            f"stack {stack!r}: there is no Pulumi.{stack}.yaml in {project}.",
+            fix=f"use one of {', '.join(known)}" if known else "make one: pulumi stack init",
+        )
     if shutil.which("pulumi") is None:
         raise EngineError(
             "the pulumi CLI is not on PATH; it deploys every stack but `local`.",

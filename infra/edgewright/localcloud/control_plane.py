@@ -19,6 +19,7 @@ from edgewright.localcloud.control import Control
 from edgewright.localcloud.envelope import EnvelopeError
 from edgewright.localcloud.router import Call, Router
 from edgewright.localcloud.services.ai.urls import ROUTES as AI
+from edgewright.localcloud.services.analytics.errors import unauthorised
 from edgewright.localcloud.services.analytics.urls import ROUTES as ANALYTICS
 from edgewright.localcloud.services.identity.urls import ROUTES as IDENTITY
 from edgewright.localcloud.services.kv.urls import ROUTES as KV
@@ -97,6 +98,8 @@ class ControlPlane(HTTPServerBase):
         except EnvelopeError as failure:
             if failure.code in (7001, 7003):
                 return self._missing(request, path, failure)
+            if failure.code == 10000 and below.endswith("/analytics_engine/sql"):
+                return unauthorised()
             if failure.code == 10000 and below.endswith("/tokens/verify"):
                 failure = EnvelopeError("identity", 1000)
             return failure.response()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from edgewright.config.models import (
+    Budget,
     ClientKey,
     Limits,
     OpenAiCompatibleUpstream,
@@ -15,6 +16,9 @@ from edgewright.config.models import (
     secret_binding,
 )
 from edgewright.config.prices import price_of
+
+UNITS_A_DOLLAR = 1_000_000_000
+"""Money is added up in whole billionths, so that sums are exact."""
 
 
 class Part(NamedTuple):
@@ -29,6 +33,7 @@ FEATURES = {
     **{
         name: Part(name, f"{name}/step.js", name)
         for name in (
+            "alerts",
             "auth",
             "breaker",
             "cache",
@@ -49,6 +54,7 @@ FEATURES = {
     "signatures": Part("signatures", "auth/signed.js", "signatures"),
 }
 OBJECTS = {
+    "Budget": Part("Budget", "alerts/budget.js", "budget"),
     "Conversation": Part("Conversation", "sessions/conversation.js", "conversation"),
     "Limiter": Part("Limiter", "limits/limiter.js", "limiter"),
 }
@@ -100,6 +106,8 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         values["breaker"] = config.breaker.model_dump(exclude={"enabled"})
     if config.sessions.enabled:
         values["sessions"] = config.sessions.model_dump(exclude={"enabled", "sockets"})
+    if "alerts" in config.features:
+        values["alerts"] = {"url": config.alerts.url, "budgets": [_budget(budget) for budget in config.alerts.budgets]}
     if "reports" in config.features:
         values["usage"] = {"dataset": config.dataset}
     if config.cors.origins:
@@ -110,6 +118,10 @@ def config_values(config: StackConfig) -> dict[str, Any]:
 def _limits(limits: Limits) -> dict[str, Any]:
     rules = [rule.model_dump() | {"fail": rule.fail or _failing(rule.of)} for rule in limits.rules]
     return limits.model_dump() | {"rules": rules}
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return budget.model_dump() | {"units_each": UNITS_A_DOLLAR if budget.of == "usd" else 1}
 
 
 def _failing(unit: str) -> str:

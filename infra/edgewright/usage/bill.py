@@ -39,13 +39,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Bill:
-    """A month in US dollars: ``lines`` of Cloudflare's products, ``base`` of the plan, ``upstreams``: other tokens."""
+    """A month in US dollars, by what ``seconds`` used.
+
+    ``lines`` are of Cloudflare's products, ``base`` is the plan's, ``upstreams`` what other tokens cost.
+    """
 
     lines: tuple[Line, ...]
     base: float
     upstreams: float
     as_of: str
     plan: str
+    seconds: float
 
     @property
     def total(self) -> float:
@@ -59,7 +63,7 @@ class Bill:
             for line in self.lines
         ]
         kept = {"as_of": self.as_of, "plan": self.plan, "base": self.base, "upstreams": self.upstreams}
-        return {**kept, "lines": lines, "total": self.total}
+        return {"projected_from_seconds": self.seconds, **kept, "lines": lines, "total": self.total}
 
 
 def projected(
@@ -85,7 +89,7 @@ def projected(
         product = prices["products"][name]
         lines.append(Line(product["name"], amount, product["included"], product["unit"], product["price"], how))
     others = sum(row["cost"] for row in by_upstream if not row["neurons"]) * factor
-    return Bill(tuple(lines), prices["base"], others, prices["as_of"], prices["plan"])
+    return Bill(tuple(lines), prices["base"], others, prices["as_of"], prices["plan"], seconds)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -14,13 +16,18 @@ from edgewright.usage.report import INTERVALS, Report, Row
 
 BARS = "▁▂▃▄▅▆▇█"
 
+_UNBOUNDED = 1_000
+
 Shown = tuple[str, str, Callable[[Any], str]]
 
-COLUMNS: tuple[Shown, ...] = (
+TRAFFIC: tuple[Shown, ...] = (
     ("requests", "requests", lambda value: f"{value:,.0f}"),
-    ("hit", "hit_rate", lambda value: f"{value:.0%}"),
-    ("fallback", "fallback_rate", lambda value: f"{value:.1%}"),
+    ("refused", "refused", lambda value: f"{value:,.0f}"),
     ("errors", "error_rate", lambda value: f"{value:.1%}"),
+    ("fallback", "fallback_rate", lambda value: f"{value:.1%}"),
+    ("hit", "hit_rate", lambda value: f"{value:.0%}"),
+)
+USE: tuple[Shown, ...] = (
     ("tokens in", "tokens_in", lambda value: f"{value:,.0f}"),
     ("out", "tokens_out", lambda value: f"{value:,.0f}"),
     ("first byte p50", "first_byte_p50_ms", lambda value: "-" if value is None else f"{value:,.0f} ms"),
@@ -28,6 +35,10 @@ COLUMNS: tuple[Shown, ...] = (
     ("cost", "cost", lambda value: dollars(value)),
     ("saved", "saved", lambda value: dollars(value)),
 )
+COLUMNS = TRAFFIC + USE
+
+NAMELESS = "(none)"
+"""A request that was refused before its model was known, an answer without a target, and the like."""
 
 
 def dollars(value: float) -> str:
@@ -37,22 +48,47 @@ def dollars(value: float) -> str:
 
 def table(report: Report) -> RenderableType:
     """The groups of a report, the dearest first, and their total."""
-    shown = Table(box=None, pad_edge=False)
-    for name in report.query.group_by:
-        shown.add_column(name)
-    for title, _, _ in COLUMNS:
-        shown.add_column(title, justify="right")
-    for row in sorted_rows(report):
-        shown.add_row(*(Text(str(row[name]) or "-") for name in report.query.group_by), *_cells(row))
-    if report.query.group_by:
-        blanks = [""] * (len(report.query.group_by) - 1)
-        shown.add_row("total", *blanks, *_cells(report.total), style="bold")
     notes = []
     if report.sample_interval > 1:
         notes.append(f"sampled: a point stands for up to {report.sample_interval:g}; sums are weighted by that")
     if report.truncated:
         notes.append("cut off: there are more rows; ask for a shorter time or fewer names")
-    return Group(shown, *(Text(note, style="yellow") for note in notes))
+    return Group(_Fitting(report), *(Text(note, style="yellow") for note in notes))
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """One table where it fits, else two below one another: no figure is ever cut off."""
+
+    report: Report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        whole = _figures(self.report, COLUMNS)
+        if console.measure(whole, options=options.update(max_width=_UNBOUNDED)).maximum <= options.max_width:
+            yield whole
+            return
+        yield _figures(self.report, TRAFFIC)
+        yield ""
+        yield _figures(self.report, USE)
+
+
+def _figures(report: Report, columns: Sequence[Shown]) -> Table:
+    shown = Table(box=None, pad_edge=False)
+    for name in report.query.group_by:
+        shown.add_column(name, overflow="fold")
+    for title, _, _ in columns:
+        shown.add_column(title, justify="right", no_wrap=True)
+    for row in sorted_rows(report):
+        shown.add_row(*(Text(named(row, name)) for name in report.query.group_by), *cells(row, columns))
+    if report.query.group_by:
+        blanks = [""] * (len(report.query.group_by) - 1)
+        shown.add_row("total", *blanks, *cells(report.total, columns), style="bold")
+    return shown
+
+
+def named(row: Row, name: str) -> str:
+    """A group's name for people."""
+    return str(row[name]) or NAMELESS
 
 
 def over_time(report: Report) -> RenderableType:
@@ -78,7 +114,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 def bill(found: Bill) -> RenderableType:
     """A bill with its arithmetic."""
-    title = f"a month at this pace, prices of {found.as_of}"
+    title = bill_title(found)
     shown = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for name in ("product", "a month", "how"):
         shown.add_column(name, justify="right" if name == "a month" else "left")
@@ -86,6 +122,17 @@ def bill(found: Bill) -> RenderableType:
         shown.add_row(name, dollars(cost), Text(how, style="dim"))
     shown.add_row("total", dollars(found.total), "", style="bold")
     return shown
+
+
+def bill_title(found: Bill) -> str:
+    """What a bill is a projection of."""
+    return f"A month at the pace of these {span(found.seconds)}, at prices of {found.as_of}"
+
+
+def span(seconds: float) -> str:
+    """A span of time in the unit that suits it: ``30 minutes``, ``24 hours``, ``7 days``."""
+    units = (("minutes", 60, 2 * 3_600), ("hours", 3_600, 2 * 86_400), ("days", 86_400, math.inf))
+    return next(f"{seconds / size:.3g} {name}" for name, size, below in units if seconds < below)
 
 
 def bill_lines(found: Bill) -> list[tuple[str, float, str]]:
@@ -102,5 +149,6 @@ def sorted_rows(report: Report) -> list[Row]:
     return sorted(report.rows, key=lambda row: (-row["cost"], -row["requests"]))
 
 
-def _cells(row: Row) -> list[str]:
-    return [shown(row[name]) for _, name, shown in COLUMNS]
+def cells(row: Row, columns: Sequence[Shown] = COLUMNS) -> list[str]:
+    """A row's figures for people."""
+    return [shown(row[name]) for _, name, shown in columns]

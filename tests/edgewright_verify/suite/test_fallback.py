@@ -13,6 +13,7 @@ from edgewright_verify.failures import expect, expect_status, not_applicable
 from edgewright_verify.probes.cache import cache_state, is_hit, until_hit
 from edgewright_verify.probes.chat import COUNTING, Answer, ChatStream, ask, fresh, stream
 from edgewright_verify.probes.drill import CUT, FAULTS, STALE_SECONDS, drill_header
+from edgewright_verify.settings import TargetUnusable
 from edgewright_verify.target import Target
 
 pytestmark = pytest.mark.edge_fallback
@@ -43,7 +44,13 @@ def drillable(edge_target: Target) -> tuple[Target, str]:
     edge_target.needs("drills")
     secret = edge_target.settings.drill_secret
     if secret is None:
-        not_applicable("no drill secret was given (--edge-drill-secret, EDGE_DRILL_SECRET)")
+        not_applicable("no drill secret was given (EDGE_DRILL_SECRET)")
+    probe = ask(edge_target, fresh(PROMPT), headers=drill_header(secret, FAULTS[0])).exchange
+    if probe.status == 403 and probe.error_field("code") == "invalid_drill":
+        raise TargetUnusable(
+            "a drill signed with the drill secret was refused; fix: give the stack's by EDGE_DRILL_SECRET, "
+            "and check this machine's clock"
+        )
     return edge_target, secret
 
 

@@ -141,7 +141,7 @@ def test_other_tenant(kept: Kept) -> None:
     talk, _, first, _ = kept
     other = talk.target.settings.other_key
     if other is None:
-        not_applicable("no key of another tenant was given (--edge-other-key, EDGE_OTHER_KEY)")
+        not_applicable("no key of another tenant was given (EDGE_OTHER_KEY)")
     for answer in (talk.held(other), talk.events(run_of(first.exchange), key=other), talk.delete(other)):
         expect_status(answer, 404)
     listed = talk.target.ask("GET", f"{CONVERSATIONS}?limit=100", key=other)

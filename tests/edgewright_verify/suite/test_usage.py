@@ -112,7 +112,7 @@ def test_only_the_tenants_own(reporting: Target, known: Known) -> None:
     """Another tenant's report does not show what this one used."""
     other = reporting.settings.other_key
     if other is None:
-        not_applicable("no key of another tenant was given (--edge-other-key, EDGE_OTHER_KEY)")
+        not_applicable("no key of another tenant was given (EDGE_OTHER_KEY)")
     answer = report(reporting, key=other)
     expect_status(answer, 200)
     expect(row_of(answer, known.user) == {}, "no such user", row_of(answer, known.user), answer)

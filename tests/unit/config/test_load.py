@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from edgewright.config import StackConfig, StackFile, from_pulumi, from_stack_file, from_values
+from edgewright.config.secrets import secret_texts
 from edgewright.errors import ConfigError
 from edgewright.keys import LocalSecrets, new_client_key
 
@@ -25,6 +26,15 @@ RULE = {"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window
 MONEY = {"name": "budget", "per": "tenant", "of": "usd", "at_most": 25.5, "window_seconds": 86_400, "kind": "fixed"}
 BOUND = {"max_output_tokens": 4096}
 PRICED = {"small": {"targets": [{"upstream": "ai", "model": "@cf/x", "price": {"input": 0.1, "output": 0.4}}]}}
+
+
+BUDGET = {"name": "month", "of": "tokens", "thresholds": [1_000]}
+
+
+def alerts(section=(), budget=(), **more):
+    """A stack with budgets, and something wrong with it."""
+    whole = {"url": "https://hooks.example/x", "budgets": [{**BUDGET, **dict(budget)}], **dict(section)}
+    return {"usage": {"enabled": True}, "alerts": whole, "alert_secrets": ["whsec_" + "ca" * 22], **more}
 
 
 def findings(**changes):
@@ -93,6 +103,18 @@ def test_the_other_key_is_of_another_tenant():
             {"limits": {"rules": [RULE]}, "deleted_objects": ["Limiter"]},
             ["deleted_objects: 'Limiter' is in use", "turn its feature off first"],
         ),
+        (alerts({"url": None}), ["alerts.budgets", "set alerts.url"]),
+        (alerts({"url": "http://hooks.example/x"}), ["alerts.url", "must be https"]),
+        (alerts(usage={}), ["alerts.budgets", "usage.enabled", "turn usage on"]),
+        (alerts(alert_secrets=[]), ["alerts.budgets", "alert_secrets[0]", "openssl rand -base64 32"]),
+        (alerts(alert_secrets=["whsec_c2hvcnQ="]), ["alert_secrets[0]", "24 to 64 bytes"]),
+        (alerts(alert_secrets=["canary-no-base64"]), ["alert_secrets[0]", "whsec_"]),
+        (alerts(budget={"thresholds": []}), ["alerts.budgets[0].thresholds", "at least 1"]),
+        (alerts(budget={"thresholds": [1.5]}), ["alerts.budgets[0].thresholds[0]", "1.5", "whole number"]),
+        (alerts(budget={"of": "usd"}), ["models.small.targets[0].price", "alerts.budgets[0] counts money"]),
+        (alerts(budget={"keys": ["cj"]}), ["alerts.budgets[0].keys", "'cj'", "ci"]),
+        (alerts({"budgets": [BUDGET, BUDGET]}), ["alerts.budgets[1].name", "'month'", "another budget"]),
+        (alerts(deleted_objects=["Budget"]), ["deleted_objects: 'Budget' is in use"]),
         ({"deleted_objects": ["Talk"]}, ["deleted_objects[0]", '"Talk"', "'Conversation'"]),
         ({"cahce": {}}, ["cahce: unknown key", "did you mean cache?"]),
         ({"cache": {"enabled": True, "ttl_seconds": 30}}, ["cache.ttl_seconds", "30", "60 or more"]),
@@ -116,12 +138,21 @@ def test_a_mistake_names_key_value_and_fix(changes, expected):
     finding = one(**changes)
     for part in expected:
         assert part in finding
+    assert "canary" not in finding
 
 
 def test_limits_bring_their_feature_and_class():
     config = from_values({**GOOD, "models": PRICED, "limits": {**BOUND, "rules": [RULE, MONEY]}}, source="x")
     assert "limits" in config.features
     assert config.objects == ["Limiter"]
+
+
+def test_budgets_bring_their_feature_and_class():
+    config = from_values({**GOOD, **alerts()}, source="x")
+    assert {"alerts", "usage"} <= set(config.features)
+    assert config.objects == ["Budget"]
+    assert json.loads(secret_texts(config)["ALERT_SECRETS"]) == ["whsec_" + "ca" * 22]
+    assert "ALERT_SECRETS" not in secret_texts(from_values({**GOOD, **alerts({"budgets": []})}, source="x"))
 
 
 def test_an_upstream_without_its_key():
@@ -261,3 +292,22 @@ def test_a_broken_file_is_told_plainly(tmp_path, text, said):
 def test_a_missing_stack_names_those_there_are():
     with pytest.raises(ConfigError, match="local"):
         StackFile.read(ROOT, "nope")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("config: {}\nedgewright:limits: {}\n", ["edgewright:limits: stands outside of `config:`", "below `config:`"]),
+        ("configs:\n  edgewright:name: x\n", ["configs: unknown key", "did you mean config?"]),
+        ("config:\n  usage: {}\n", ["config.usage: has no namespace", "write edgewright:usage"]),
+        ("config:\n  edgewright:name: a\n  edgewright:name: b\n", ["'edgewright:name' stands there twice", "line 3"]),
+        ("config:\n  edgewright:cache: {enabled: true, enabled: false}\n", ["'enabled' stands there twice"]),
+    ],
+)
+def test_what_nobody_would_read_is_told(tmp_path, text, expected):
+    (tmp_path / "Pulumi.yaml").write_text("name: edgewright\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        StackFile.read(tmp_path, "dev")
+    for words in expected:
+        assert words in str(caught.value)

@@ -71,6 +71,22 @@ def test_a_needed_key_that_is_not_given_could_not_run(verify):
     assert "a key is needed" in outcome.document["problem"]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model": "nope"}, ["knows no model 'nope'", "choose from"]),
+        ({"other_key": "sk-edge-wrong"}, ["the other key was refused", "EDGE_OTHER_KEY"]),
+        ({"other_key": KEY}, ["the other key is the key itself"]),
+        ({"drill_secret": "wrong" * 8}, ["the drill secret was refused", "EDGE_DRILL_SECRET"]),
+    ],
+)
+def test_what_could_only_make_promises_look_broken_could_not_run(verify, given, said):
+    outcome = verify(suites=["fallback"], **given)
+    assert outcome.code == 2
+    assert outcome.names("broken") == set()
+    assert all(words in outcome.document["problem"] for words in said)
+
+
 def test_nobody_there_could_not_run(capfd):
     with StubServer(StubProxy()) as server:
         url = server.url

@@ -1,9 +1,9 @@
-"""Where a stack's API is."""
+"""Which engine runs a stack, and where its API is."""
 
 import pytest
 from edgewright.engine.pulumi_cli import PulumiCli
-from edgewright.engine.select import api_of
-from edgewright.errors import ApiError
+from edgewright.engine.select import api_of, select
+from edgewright.errors import ApiError, ConfigError
 
 
 @pytest.fixture
@@ -28,3 +28,11 @@ def test_without_a_token_it_says_so(project, monkeypatch):
     monkeypatch.delenv("CLOUDFLARE_API_TOKEN")
     with pytest.raises(ApiError, match="CLOUDFLARE_API_TOKEN is not set"):
         api_of(project, "dev", PulumiCli(project, "dev"))
+
+
+def test_a_stack_that_is_not_there_is_told_before_what_it_would_need(tmp_path):
+    (tmp_path / "Pulumi.dev.yaml").touch()
+    with pytest.raises(ConfigError) as caught:
+        select(tmp_path, "lokal")
+    assert "there is no Pulumi.lokal.yaml" in str(caught.value)
+    assert "use one of dev" in str(caught.value.fix)

@@ -221,4 +221,5 @@ def test_points_are_read_and_forgotten(filled):
 def test_a_wrong_token_is_refused(filled):
     headers = {"Authorization": f"Bearer {'x' * 40}"}
     answer = filled.api.post(f"{filled.account}/analytics_engine/sql", content="SHOW TABLES", headers=headers)
-    assert answer.status_code == 401
+    assert (answer.status_code, answer.text) == (403, "Authorization error\n")
+    assert answer.headers["content-type"].startswith("text/plain")

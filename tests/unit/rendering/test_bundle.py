@@ -17,6 +17,7 @@ from edgewright.rendering.environment import js, render_template
 
 KEY = new_client_key()
 SIGNING_KEY = new_client_key()
+ALERT_SECRET = "whsec_" + "ca" * 22
 BASE = {
     "account_id": "0" * 32,
     "environment": "dev",
@@ -39,6 +40,8 @@ EVERYTHING = {
     "sessions": {"enabled": True, "max_context_tokens": 4_000, "summary": {}},
     "usage": {"enabled": True, "report": True},
     "usage_token": "canary-usage-token",
+    "alerts": {"url": "https://hooks.example/x", "budgets": [{"name": "month", "of": "tokens", "thresholds": [1_000]}]},
+    "alert_secrets": [ALERT_SECRET],
     "verification": {"drills": True},
     "upstreams": {
         "ai": {"type": "workers-ai"},
@@ -85,6 +88,7 @@ def test_the_hash_follows_the_content():
         ("limits/", EVERYTHING, {}),
         ("usage/report.js", EVERYTHING, {"usage": {"enabled": True}}),
         ("usage/", {"usage": {"enabled": True}}, {}),
+        ("alerts/", EVERYTHING, {"usage": {"enabled": True}}),
         ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
         ("upstream/openai_compatible.js", EVERYTHING, {}),
     ],
@@ -97,18 +101,20 @@ def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
 def test_everything_together_stays_small_and_no_secret_is_in_it():
     everything = bundle(**EVERYTHING)
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
-    unmetered = bundle(**{**EVERYTHING, "usage": {}})
-    plain = {**EVERYTHING, "usage": {}, "limits": {}}
+    silent = bundle(**{**EVERYTHING, "alerts": {}})
+    unmetered = bundle(**{**EVERYTHING, "alerts": {}, "usage": {}})
+    plain = {**EVERYTHING, "alerts": {}, "usage": {}, "limits": {}}
     unlimited = bundle(**plain)
     socketless = bundle(**{**plain, "sessions": {"enabled": True, "sockets": False}})
     stateless = bundle(**{**plain, "sessions": {"enabled": False}})
     assert stateless.size < 100_000
-    assert socketless.size - stateless.size < 38_000
+    assert socketless.size - stateless.size < 40_000
     assert unlimited.size - socketless.size < 16_000
     assert unmetered.size - unlimited.size < 13_000
-    assert everything.size - unmetered.size < 20_000
+    assert silent.size - unmetered.size < 20_000
+    assert everything.size - silent.size < 8_000
     text = "".join(module.source for module in everything.modules)
-    for secret in (KEY, SIGNING_KEY, "ca" * 32, "canary-drill-secret", "canary-upstream-key", "canary-usage-token"):
+    for secret in (KEY, SIGNING_KEY, "ca" * 22, "canary-drill-secret", "canary-upstream-key", "canary-usage-token"):
         assert secret not in text
 
 

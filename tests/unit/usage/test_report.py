@@ -1,17 +1,20 @@
 """Reports, bills and pages of usage: the endpoint's and the SQL API's answers over HTTP."""
 
+import io
 import json
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import pytest
 from edgewright.cli.app import app
 from edgewright.errors import UsageError
-from edgewright.usage import Query, Report, from_dataset, from_endpoint, schema
+from edgewright.usage import Query, Report, from_dataset, from_endpoint, schema, terminal
 from edgewright.usage.bill import projected, table
 from edgewright.usage.page import page
 from edgewright.usage.terminal import sparkline
 from pytest_httpserver import HTTPServer
+from rich.console import Console
 from typer.testing import CliRunner
 from werkzeug import Response
 
@@ -161,9 +164,29 @@ def test_the_command_shows_a_table_with_bars_and_the_bill(server):
     server.expect_request("/v1/usage").respond_with_json(document(rows))
     found = run("--url", server.url_for("/"), "--bill")
     assert found.exit_code == 0, found.output
-    for words in ("small", "total", "first byte p95", "Workers Paid", "a month at this pace"):
+    for words in ("small", "total", "first byte p95", "Workers Paid", "A month at the pace of these 24 hours"):
         assert words in found.output
     sheet = run("--url", server.url_for("/"), "--csv").stdout.splitlines()
     assert sheet[0].startswith("model,requests,")
     assert sheet[1].startswith("small,10,")
     assert json.loads(run("--url", server.url_for("/"), "--json").stdout.splitlines()[-1])["total"]["requests"] == 10
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_no_figure_is_cut_off(width):
+    row = {"model": "@cf/meta/llama-3.1-8b-instruct-fp8-fast", **reported(), "cost": 1234.56, "tokens_in": 123_456_789}
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console.print(terminal.table(Report(Query(0, 1, group_by=("model",)), [row], row)))
+    shown = console.file.getvalue()
+    for words in ("$1,234.56", "123,456,789", "requests", "first byte p50", "refused", "8b-instruct"):
+        assert words in shown
+    assert "…" not in shown
+
+
+def test_steps_without_requests_are_shown_as_such():
+    times = [{"start": 3_600 * hour, "model": "m", **reported()} for hour in (0, 5)]
+    report = Report(Query(0, 6 * 3_600, "1h"), times, reported())
+    by_model = replace(report, query=Query(0, 6 * 3_600, "1h", ("model",)))
+    groups = Report(Query(0, 6 * 3_600, group_by=("model",)), times, reported())
+    text = page("t", groups, report, by_model, projected(reported(), 6 * 3_600, [], ()))
+    assert all(f"01-01 0{hour}:00" in text for hour in range(6))

@@ -46,6 +46,40 @@ test("beyond its limit a key is refused, with the rule's name and the time to wa
   assert.deepEqual(await statuses(chat, 3), [200, 200, 429]);
 });
 
+test("a rule whose window is changed counts anew", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
+  const limiters = {};
+  const statusesWith = async (window) => {
+    const { chat, limiters: kept } = limited([rule({ at_most: 1, window_seconds: window })], { env: limiters });
+    limiters.LIMITER = kept;
+    const response = await chat(ask("hi"));
+    return [response.status, response.headers.get("ratelimit")];
+  };
+  assert.deepEqual((await statusesWith(60))[0], 200);
+  assert.deepEqual((await statusesWith(60))[0], 429);
+  assert.deepEqual((await statusesWith(3_600))[0], 200);
+  assert.deepEqual((await statusesWith(60))[0], 429);
+});
+
+test("what a request brings besides its messages is reserved too", async () => {
+  const price = { input: 1_000, output: 1_000, cached_input: null };
+  const models = { m: { targets: [target("one", { price })] } };
+  const limits = { max_output_tokens: 5 };
+  const long = { type: "object", description: "d ".repeat(4_000) };
+  for (const of of ["usd", "tokens"]) {
+    for (const extra of [
+      { response_format: { type: "json_schema", json_schema: { name: "x", schema: long } } },
+      { functions: [{ name: "f", description: "d ".repeat(4_000) }] },
+      { tools: [{ type: "function", function: { name: "f", parameters: long } }] },
+    ]) {
+      const { chat, calls } = limited([rule({ of, at_most: of === "usd" ? 1 : 1_000, window_seconds: 60 })], { limits, config: { models } });
+      assert.equal((await chat(ask("hi", { max_tokens: 3 }))).status, 200);
+      assert.equal((await chat(ask("hi", { max_tokens: 3, ...extra }))).status, 429, JSON.stringify(extra).slice(0, 40));
+      assert.equal(calls.length, 1);
+    }
+  }
+});
+
 test("a rule counts its subject, and applies to the keys and models it names", async () => {
   const other = { key: "sk-edge-other" };
   const narrow = { key: "sk-edge-narrow" }; // of the tenant ci, as the usual key

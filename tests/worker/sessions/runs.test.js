@@ -41,9 +41,9 @@ async function until(ask, fits) {
   }
 }
 
-/** Lets everything happen that waits for nothing but its turn. */
+/** Lets everything happen that waits for nothing but its turn, or the threads that hash. */
 async function settle() {
-  for (let round = 0; round < 30; round += 1) await turn();
+  for (let round = 0; round < 30; round += 1) await Promise.all([turn(), crypto.subtle.digest("SHA-256", new Uint8Array(1))]);
 }
 
 const ids = (text) => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
@@ -138,6 +138,92 @@ test("who leaves stops nothing that another still reads", async () => {
   await settle();
   await held.rest();
   assert.match(await other, /two/);
+});
+
+test("a run whose caller has left ends with its last reader", async () => {
+  const held = paced(["one", "two"]);
+  const { chat, fetch } = made({ models: { one: held.model } });
+  const asked = chat(streamed("x"), on("talk", { headers: { "x-edge-on-disconnect": "cancel" } }));
+  await held.next();
+  const response = await asked;
+  const other = await fetch(`/v1/conversations/talk/runs/${runOf(response)}/events`);
+  await settle();
+  await response.body.cancel();
+  await settle();
+  const kept = async () => (await (await fetch("/v1/conversations/talk")).json()).runs[0].status;
+  assert.equal(await kept(), "running");
+  await other.body.cancel();
+  await until(kept, (status) => status === "stopped");
+  assert.equal(held.cancelled, true);
+});
+
+test("a conversation that is deleted while turns come and go lives on", async () => {
+  for (let delay = 0; delay < 12; delay += 1) {
+    const held = paced(["one", "two"]);
+    const { chat, fetch } = made({ models: { one: ({ messages }) => (messages.at(-1).content === "slow" ? held.model() : sse(...openaiChunks("fine"))) } });
+    const slow = chat(streamed("slow"), on("talk"));
+    await held.next();
+    await slow;
+    const deleted = fetch("/v1/conversations/talk", { method: "DELETE" });
+    for (let ticks = 0; ticks < delay; ticks += 1) await turn();
+    const turns = ["a", "b", "c"].map((text) => chat(streamed(text), on("talk")));
+    assert.equal((await deleted).status, 200);
+    for (const each of turns) await (await each).text();
+    assert.equal(textOf(await chunks(await chat(streamed("after"), on("talk")))), "fine");
+    assert.equal((await fetch("/v1/conversations/talk")).status, 200);
+    const { data } = await (await fetch("/v1/conversations")).json();
+    assert.deepEqual(data.map(({ id }) => id), ["talk"]);
+  }
+});
+
+test("who reads on from an event before a run gets the run from its beginning", async () => {
+  const { chat, fetch } = made();
+  await (await chat(streamed("a"), on("talk"))).text();
+  const second = await chat(streamed("b"), on("talk"));
+  const whole = await second.text();
+  assert.equal(await (await fetch(`/v1/conversations/talk/runs/${runOf(second)}/events?starting_after=2`)).text(), whole);
+});
+
+test("a run is not to be named by what is no run's id", async () => {
+  const { chat, fetch, calls } = made();
+  const response = await chat(streamed("a"), on("talk"));
+  await response.text();
+  for (const name of [`${runOf(response)}%2Fstop`, "..%2Fconversation", "x", "%00", "run_1"]) {
+    for (const path of [`runs/${name}`, `runs/${name}/events`]) {
+      const got = await fetch(`/v1/conversations/talk/${path}`);
+      assert.equal(got.status, 404, path);
+    }
+  }
+  assert.equal(calls.length, 1);
+});
+
+test("a repeated turn tells nothing of what was left of its limits", async () => {
+  const rule = { name: "burst", per: "key", of: "requests", at_most: 9, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "open" };
+  const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, cache_hits: "free", rules: [rule] };
+  const { chat } = made({ including: ["sessions", "limits"], config: { limits } });
+  const keyed = on("talk", { headers: { "idempotency-key": "k" } });
+  assert.match((await chat(ask("x"), keyed)).headers.get("ratelimit"), /r=8/);
+  assert.equal((await chat(ask("x"), keyed)).headers.get("ratelimit"), null);
+});
+
+test("a wrong deadline is refused before there is a turn", async () => {
+  const { chat, fetch } = made();
+  const response = await chat(ask("x"), on("talk", { headers: { "x-edge-deadline-ms": "soon" } }));
+  assert.deepEqual([response.status, (await response.json()).error.param], [400, "x-edge-deadline-ms"]);
+  assert.equal((await fetch("/v1/conversations/talk")).status, 404);
+});
+
+test("ids that no address can hold are refused", async () => {
+  const { chat } = made();
+  for (const id of [".", ".."]) assert.equal((await chat(ask("x"), on(id))).status, 400);
+});
+
+test("a list does not begin again behind an entry that is gone", async () => {
+  const { chat, fetch } = made();
+  for (const id of ["a", "b"]) await (await chat(ask("x"), on(id))).text();
+  await fetch("/v1/conversations/b", { method: "DELETE" });
+  const response = await fetch("/v1/conversations?after=b");
+  assert.deepEqual([response.status, (await response.json()).error.param], [400, "after"]);
 });
 
 test("stop ends a run for all, and its call; what was said stays", async () => {
@@ -246,15 +332,15 @@ test("a run that is lost with its object ends in the truth about it", async () =
   assert.equal(textOf(await chunks(again)), "after 1");
 });
 
-test("a replay outside its time is a 410, and what lies beyond the end is nothing", async (context) => {
+test("a replay outside its time is a 410, and a number that there is not yet a 400", async (context) => {
   context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
   const { chat, fetch, objects } = made();
   const response = await chat(streamed("x"), on("talk"));
   await response.text();
   await settle();
   const path = `/v1/conversations/talk/runs/${runOf(response)}/events`;
-  assert.equal(await (await fetch(`${path}?starting_after=99`)).text(), "data: [DONE]\n\n");
-  for (const bad of ["x", "-1", "1.5"]) assert.equal((await fetch(`${path}?starting_after=${bad}`)).status, 400);
+  assert.equal(await (await fetch(`${path}?starting_after=3`)).text(), "data: [DONE]\n\n");
+  for (const bad of ["x", "-1", "1.5", "4", "99"]) assert.equal((await fetch(`${path}?starting_after=${bad}`)).status, 400);
   context.mock.timers.tick(600_000);
   await objects.ring();
   const late = await fetch(path);

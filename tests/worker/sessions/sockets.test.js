@@ -192,6 +192,51 @@ test("a run ends with its socket where that is asked for, unless another follows
   assert.equal(await status(true), "running");
 });
 
+test("each turn that a socket began so ends with it, and one that another socket hears does not", async () => {
+  const app = made({ models: { one: () => slow(new Promise(() => {})) } });
+  const status = async () => (await (await app.fetch("/v1/conversations/talk")).json()).runs.map((run) => run.status);
+  const socket = await open(app);
+  for (const text of ["a", "b"]) await socket.say(start(text, { on_disconnect: "cancel" }));
+  await until(() => textOf(socket.frames()).includes("two"));
+  await app.objects.leave(socket.client);
+  await until(async () => (await status()).every((each) => ["stopped", "dropped"].includes(each)));
+  const listener = await open(app);
+  await listener.say({ type: "resume", starting_after: 0 });
+  const another = await open(app);
+  await another.say(start("c", { on_disconnect: "cancel" }));
+  await until(() => textOf(another.frames()).includes("two"));
+  await app.objects.leave(another.client);
+  assert.equal((await status()).at(-1), "running");
+  await app.objects.leave(listener.client);
+  await until(async () => (await status()).at(-1) === "stopped");
+});
+
+test("a client that asks for everything again and again, and acknowledges nothing, is not served for ever", async () => {
+  const app = made({ models: { one: says("x".repeat(100_000)) } });
+  const socket = await open(app);
+  await socket.say(start("hi"));
+  await ended(socket);
+  let size = 0;
+  for (let time = 0; time < 200 && !socket.client.closed; time += 1) await socket.say({ type: "resume", starting_after: 0 });
+  for (const text of socket.texts()) size += text.length;
+  assert.equal(socket.client.closed?.code, 1008);
+  assert.ok(size < 1_000_000, `${size} characters`);
+});
+
+test("a ticket that was made up wakes no object", async () => {
+  const app = made();
+  const { ticket } = await (await app.fetch("/v1/conversations/talk/tickets", { method: "POST" })).json();
+  const before = app.objects.names.length;
+  const forged = [`${ticket.slice(0, -1)}${ticket.endsWith("0") ? "1" : "0"}`, ticket.replace(/^ci/, "other"), `ci.${"0".repeat(128)}`, "ci.", "x"];
+  for (const each of forged) {
+    const headers = { upgrade: "websocket", "sec-websocket-protocol": `edgewright, ticket.${each}` };
+    assert.equal((await app.fetch(PATH, { key: null, headers })).status, 401);
+  }
+  const elsewhere = { upgrade: "websocket", "sec-websocket-protocol": `edgewright, ticket.${ticket}` };
+  assert.equal((await app.fetch("/v1/conversations/other/socket", { key: null, headers: elsewhere })).status, 401);
+  assert.equal(app.objects.names.length, before);
+});
+
 test("a turn with a key that was sent before is read again, not asked again", async () => {
   const app = made({ models: { one: says("fine") } });
   const socket = await open(app);

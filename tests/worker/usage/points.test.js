@@ -12,6 +12,19 @@ const made = ({ including = [], config = {}, ...more } = {}) =>
   harness({ including: ["usage", ...including], config: { models: MODELS, ...config }, ...more });
 
 const pick = (point, ...names) => Object.fromEntries(names.map((name) => [name, point[name]]));
+/** A stream whose events come when what stands before them has settled. */
+function paced(...parts) {
+  const bytes = new TextEncoder();
+  const left = [...parts];
+  const pull = async (controller) => {
+    let part = left.shift();
+    if (part instanceof Promise) part = await part.then(() => left.shift());
+    if (part === undefined) return controller.close();
+    return controller.enqueue(bytes.encode(`data: ${typeof part === "string" ? part : JSON.stringify(part)}\n\n`));
+  };
+  return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream" } });
+}
+
 const on = (id, headers = {}) => ({ headers: { "x-conversation-id": id, ...headers } });
 
 test("the table fits into a point of Analytics Engine", () => {
@@ -164,6 +177,39 @@ test("a turn that is refused before it runs is a refusal", async () => {
   const all = made({ including: ["sessions"] });
   await (await all.chat(ask("hi"), on("no spaces"))).text();
   assert.deepEqual(all.points.map(({ outcome }) => outcome), ["refused"]);
+});
+
+test("a run that is lost with its object is counted with what had come, once", async () => {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const [first, ...rest] = openaiChunks("one two");
+  const all = made({ including: ["sessions"], without: ["cache"], models: { one: () => paced(first, held, ...rest) } });
+  const response = await all.chat(ask("hi", { stream: true, user: "ada" }), on("talk", { "x-request-id": "r1" }));
+  await response.body.getReader().read();
+  all.objects.crash();
+  assert.equal(all.points.length, 0);
+  for (let turn = 0; turn < 2; turn += 1) await (await all.fetch("/v1/conversations/talk")).text();
+  assert.deepEqual(all.points.map((point) => pick(point, "kind", "request_id", "key", "user", "target", "outcome", "error", "attempts", "estimated", "tokens_in", "tokens_out", "conversation", "stream", "tenant")), [
+    { kind: "request", request_id: "r1", key: "ci", user: "ada", target: "ai/one", outcome: "failed", error: "run_interrupted", attempts: 1, estimated: 1, tokens_in: 8, tokens_out: 1, conversation: 1, stream: 1, tenant: "ci" },
+  ]);
+  release();
+});
+
+test("a turn that is dropped before it runs is a point without a call", async () => {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const [first, ...rest] = openaiChunks("one two");
+  const all = made({ including: ["sessions"], without: ["cache"], models: { one: () => paced(first, held, ...rest) } });
+  const running = await all.chat(ask("a", { stream: true }), on("talk"));
+  const dropped = all.chat(ask("b", { stream: true }), on("talk"));
+  await new Promise((resolve) => setImmediate(resolve));
+  const latest = all.chat(ask("c", { stream: true }), on("talk", { "x-edge-overlap": "latest" }));
+  for (const each of [running, await dropped]) await each.text();
+  release();
+  await (await latest).text();
+  assert.deepEqual(all.points.map(({ outcome, error, attempts, conversation }) => [outcome, error, attempts, conversation]), [
+    ["cancelled", "client_closed_request", 1, 1], ["refused", "run_stopped", 0, 1], ["ok", "", 1, 1],
+  ]);
 });
 
 test("what goes wrong with a point is no caller's matter", async () => {

@@ -7,7 +7,7 @@ from werkzeug import Response
 from edgewright.localcloud.account import new_uuid
 from edgewright.localcloud.router import Call
 from edgewright.localcloud.services.analytics import formats, models
-from edgewright.localcloud.services.analytics.errors import SqlError
+from edgewright.localcloud.services.analytics.errors import SqlError, plain
 
 
 def post(call: Call) -> Response:
@@ -26,6 +26,6 @@ def _answer(call: Call, sql: str) -> Response:
         body, content_type = formats.FORMATS[name](table)
         response = Response(body, content_type=content_type)
     except SqlError as refused:
-        response = Response(f"{refused}\n", refused.status, content_type="text/plain; charset=utf-8")
+        response = plain(str(refused), refused.status)
     response.headers["X-Query-Id"] = new_uuid()
     return response
