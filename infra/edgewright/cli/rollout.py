@@ -95,11 +95,11 @@ def versions(
         print_json({"versions": [_row(version, live) for version in found], "deployment": live.message})
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("number", "version", "hash", "made", "requests"):
-        table.add_column(column, justify="right" if column in ("number", "requests") else "left", no_wrap=True)
+    for column in ("no.", "version", "hash", "made", "share"):
+        table.add_column(column, justify="right" if column in ("no.", "share") else "left", no_wrap=True)
     for version in found:
         share = f"{live.shares[version.id]:g} %" if version.id in live.shares else ""
-        table.add_row(str(version.number), version.id, version.hash[:16], version.created[:19], share)
+        table.add_row(str(version.number), version.id, version.hash[:8], version.created[:16], share)
     out.print(table)
     if live.message:
         out.print(f"\n{escape(live.message)}")
