@@ -20,7 +20,7 @@ from edgewright_verify.events import from_line
 from edgewright_verify.report import github, markdown
 from edgewright_verify.report.document import build
 from edgewright_verify.report.terminal import TerminalReport
-from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL, TargetUnusable, root_of
+from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL, Settings, TargetUnusable, root_of
 
 PACKAGE = Path(__file__).parent
 
@@ -30,6 +30,7 @@ class Options:
     """What to verify and where to report. ``suites`` empty: all of them. Paths are written to; markdown is appended.
 
     ``github``: as a step of a workflow, with its summary and annotations.
+    ``pin`` is ``WORKER=VERSION_ID``: the version that is to answer every request.
     """
 
     url: str
@@ -38,6 +39,7 @@ class Options:
     model: str | None = None
     drill_secret: str | None = field(default=None, repr=False)
     wall_upstream: str | None = None
+    pin: str | None = None
     suites: list[str] = field(default_factory=list)
     junit: Path | None = None
     json: Path | None = None
@@ -117,7 +119,7 @@ def problem_with(options: Options) -> str | None:
         if path is not None and not path.absolute().parent.is_dir():
             return f"{path}: its folder does not exist; fix: make it or choose another path"
     try:
-        root_of(options.url)
+        Settings(root_of(options.url), pin=options.pin)
     except TargetUnusable as problem:
         return str(problem)
     return None

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "scaffold": {"errors", "assets", "config"},
     "localcloud": {"errors"},
     "usage": {"errors", "assets"},
-    "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage"},
+    "lifecycle": BASE | {"engine", "usage"},
+    "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage", "lifecycle"},
 }
 
 

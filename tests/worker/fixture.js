@@ -83,6 +83,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
   const points = [];
   const bindings = {
     CONTENT_HASH: "ab".repeat(32),
+    VERSION: { id: "11111111-2222-4333-8444-555555555555", tag: "", timestamp: "" },
     DRILL_SECRET,
     KEY_HASHES: JSON.stringify({ pepper: PEPPER.toString("hex"), keys: Object.fromEntries(Object.entries(KEYS).map(([name, key]) => [hash(key), name])) }),
     CACHE: {

@@ -138,6 +138,7 @@ export class Point {
       country: request.cf?.country,
       colo: request.cf?.colo,
       version: env.CONTENT_HASH?.slice(0, 16),
+      version_id: env.VERSION?.id,
       stream: chat?.stream ? 1 : 0,
       conversation: conversation || facts.conversation ? 1 : 0,
     };

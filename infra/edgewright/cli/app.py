@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.markup import escape
 
-from edgewright.cli import init, keys, local, stack, usage, verify
+from edgewright.cli import init, keys, local, rollout, stack, usage, verify
 from edgewright.cli.console import err
 from edgewright.errors import EdgewrightError
 
@@ -35,6 +35,9 @@ app.command()(stack.destroy)
 app.command()(stack.outputs)
 app.command()(stack.schema)
 app.command()(verify.verify)
+app.command()(rollout.rollout)
+app.command()(rollout.rollback)
+app.command()(rollout.versions)
 app.command()(usage.usage)
 app.command()(local.doctor)
 

@@ -24,6 +24,9 @@ def verify(
     drill_secret: Annotated[
         str | None, typer.Option(envvar="EDGE_DRILL_SECRET", help="Signs the faults of the fallback suite")
     ] = None,
+    pin: Annotated[
+        str | None, typer.Option(envvar="EDGE_PIN", help="WORKER=VERSION_ID: the version that is to answer")
+    ] = None,
     suite: Annotated[list[str] | None, typer.Option(help="Only this suite; repeatable")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit report")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a JSON report")] = None,
@@ -46,7 +49,7 @@ def verify(
     from edgewright_verify.runner import Options, run
 
     if wall:
-        unfit = {"--stack": stack, "--suite": suite, "--junit": junit, "--github": github}
+        unfit = {"--stack": stack, "--suite": suite, "--junit": junit, "--github": github, "--pin": pin}
         _refuse([name for name, value in unfit.items() if value], url, upstream)
         sys.exit(_wall(url, key, upstream, Wanted(repeat, report, markdown, as_json), project))
     if stack is not None:
@@ -65,6 +68,7 @@ def verify(
         other_key=other_key,
         model=model,
         drill_secret=drill_secret,
+        pin=pin,
         suites=suite or [],
         junit=junit,
         json=report,

@@ -406,6 +406,11 @@ class StackConfig(Section):
     protect: bool = Field(
         default=False, description="`destroy` is refused: the Worker (with its objects) and the KV namespace stay"
     )
+    hold: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f-]{32,36}$",
+        description="id of a version that keeps all requests: a new one is made beside it. Set by `edgewright rollout`",
+    )
     routes: list[Route] = []
     custom_domain: CustomDomain | None = None
     upstreams: Annotated[dict[Name, Upstream], Field(min_length=1)]

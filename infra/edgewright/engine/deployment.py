@@ -61,15 +61,18 @@ class Deployment:
                 return self._create(urn, kind, wanted, inputs, "replace", tuple(changed), old)
             return self._update(urn, kind, old, outputs, wanted, inputs, tuple(changed))
 
-    def finish(self) -> None:
+    def finish(self, *, delete: bool = True) -> None:
         """Delete what the program no longer registers and what has been replaced, dependents first.
+
+        Without ``delete`` all that stays, but what is only forgotten.
 
         Raises:
             EngineError: one of them is protected; nothing has been deleted.
         """
-        gone = [urn for urn in self.state.resources if urn not in self._seen]
-        _refuse_protected([*self.state.replaced, *(self.state.resources[urn] for urn in gone)])
-        for resource in list(self.state.replaced):
+        gone = [urn for urn in self.state.resources if urn not in self._seen] if delete else []
+        going = [each for each in self.state.replaced if delete or each.retain or not kind_of(each.type).delete]
+        _refuse_protected([*going, *(self.state.resources[urn] for urn in gone)])
+        for resource in going:
             self._delete(resource, None)
         for urn in dependents_first(self.state.resources, gone):
             self._delete(self.state.resources[urn], urn)

@@ -56,24 +56,27 @@ class EmbeddedEngine:
         """
         return from_stack_file(self._file, secrets=self._secrets)
 
-    def preview(self, listener: Listener = ignore) -> Result:
+    def preview(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
         """What `up` would do; the API is only read.
 
         Raises:
             EngineError: a mandatory policy is violated; lists every violation.
         """
-        return self._run(listener, dry_run=True)
+        return self._run(listener, hold, dry_run=True)
 
-    def up(self, listener: Listener = ignore) -> Result:
+    def up(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
         """Bring the account to what the program says; with policies only after a preview that satisfies them.
+
+        ``hold`` is the id of a version that keeps all requests. What it may still use is not deleted: the next `up`
+        without it does that.
 
         Raises:
             ConfigError: before anything is called.
             EngineError: as `preview`, before anything is written.
             ApiError: a call failed; the state holds what was done, and the next run goes on from there.
         """
-        advice = self.preview().advice if self._policies.packs else []
-        result = self._run(listener, dry_run=False)
+        advice = self.preview(hold=hold).advice if self._policies.packs else []
+        result = self._run(listener, hold, dry_run=False)
         result.advice = advice
         return result
 
@@ -107,7 +110,7 @@ class EmbeddedEngine:
             hidden |= {name: held.get_secret_value() for name, held in known.items() if held and name in hidden}
         return {**state.outputs, **hidden}
 
-    def _run(self, listener: Listener, *, dry_run: bool) -> Result:
+    def _run(self, listener: Listener, hold: str | None, *, dry_run: bool) -> Result:
         self.config()  # wrong configuration ends here, before the slow imports and any call
         # Imports Pulumi: half a second that `outputs` and `destroy` need not pay.
         from edgewright.engine.monitor import DeploymentMonitor, run_program, split_secrets
@@ -119,16 +122,17 @@ class EmbeddedEngine:
             deployment = Deployment(api, state, dry_run, listener)
             invoke = partial(resources.invoke, api)
             monitor = DeploymentMonitor(deployment, invoke, check.resource)
-            run_program(self._project / "infra", self.stack, self._program_config(api), monitor, dry_run=dry_run)
+            config = self._program_config(api, {"hold": hold} if hold else {})
+            run_program(self._project / "infra", self.stack, config, monitor, dry_run=dry_run)
             deployment.result.advice = check.ended()
-            deployment.finish()
+            deployment.finish(delete=hold is None)
             if not dry_run:
                 state.outputs, state.secret_outputs = split_secrets(monitor.outputs)
                 state.save()
         deployment.result.outputs = split_secrets(monitor.outputs)[0]
         return deployment.result
 
-    def _program_config(self, api: CloudflareApi) -> dict[str, str]:
+    def _program_config(self, api: CloudflareApi, given: Mapping[str, Any]) -> dict[str, str]:
         """The configuration as the CLI hands it to a program: strings, objects as JSON.
 
         What the stack is deployed to is also where its usage is reported from.
@@ -137,5 +141,5 @@ class EmbeddedEngine:
         reported = {"usage_token": api.token, "usage": {**usage, "api_url": api.url}} if usage else {}
         return {
             f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
-            for key, value in {**self._file.values, **reported}.items()
+            for key, value in {**self._file.values, **reported, **given}.items()
         }

@@ -35,6 +35,7 @@ class Kind:
     path_inputs: frozenset[str] = frozenset({"accountId"})
     defaults: Mapping[str, Any] | None = None
     find: Callable[[CloudflareApi, dict[str, Any]], Any] | None = None
+    holds: Callable[[CloudflareApi, dict[str, Any]], bool] | None = None
     explain: Callable[[CloudflareApi, dict[str, Any], dict[str, Any]], tuple[str, ...]] | None = None
 
     def replaces(self, changed: list[str]) -> bool:
@@ -46,8 +47,10 @@ class Kind:
         return _outputs(api.call(self.create, self._collection(inputs), self._body(inputs)))
 
     def do_read(self, api: CloudflareApi, inputs: dict[str, Any], identifier: str) -> dict[str, Any] | None:
-        """What the API holds, None if it is gone."""
+        """What the API holds, None if it is gone or holds no more."""
         try:
+            if self.holds and not self.holds(api, inputs):
+                return None
             return _outputs(api.call("GET", self._item(inputs, identifier)))
         except ApiError as error:
             if error.status == 404:
@@ -131,6 +134,14 @@ def _worker_by_name(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
         raise
 
 
+def _is_live(api: CloudflareApi, inputs: dict[str, Any]) -> bool:
+    """Whether requests are shared out as a deployment says; one that another has followed is there, and void."""
+    path = f"/accounts/{inputs['accountId']}/workers/scripts/{quote(inputs['scriptName'], safe='')}/deployments"
+    listed = api.call("GET", path)["deployments"]
+    live = {share["version_id"]: float(share["percentage"]) for share in listed[0]["versions"]} if listed else {}
+    return live == {share["versionId"]: float(share["percentage"]) for share in inputs["versions"]}
+
+
 def _route_by_pattern(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
     listed = api.call("GET", f"/zones/{inputs['zoneId']}/workers/routes") or []
     return next((route for route in listed if route["pattern"] == inputs["pattern"]), None)
@@ -171,6 +182,7 @@ KINDS: dict[str, Kind] = {
         delete=False,
         replace_on=ALL,
         path_inputs=frozenset({"accountId", "scriptName"}),
+        holds=_is_live,
     ),
     "cloudflare:index/workersRoute:WorkersRoute": Kind(
         "/zones/{zoneId}/workers/routes",

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgewright.config import StackFile
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
-from edgewright.engine.plan import NONE, Listener, Policies, Result
+from edgewright.engine.plan import NONE, Listener, Policies, Result, ignore
 from edgewright.engine.pulumi_cli import PulumiCli
 from edgewright.errors import ConfigError, EngineError
 from edgewright.keys import write_private
@@ -21,12 +22,12 @@ from edgewright.paths import state_folder
 class Engine(Protocol):
     """What both engines can do."""
 
-    def preview(self, listener: Listener) -> Result:
+    def preview(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
         """What `up` would do."""
         ...
 
-    def up(self, listener: Listener) -> Result:
-        """Deploy."""
+    def up(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
+        """Deploy; ``hold`` is the id of a version that keeps all requests, and all that it may use."""
         ...
 
     def destroy(self, listener: Listener) -> Result:
@@ -84,6 +85,20 @@ def local_api(project: Path) -> CloudflareApi:
             fix="use --engine pulumi, or unset CLOUDFLARE_BASE_URL",
         )
     return api
+
+
+def api_of(project: Path, stack: str, engine: Engine) -> CloudflareApi:
+    """The API that an engine deploys a stack to: the local cloud, or the one of ``cloudflare:baseUrl``.
+
+    Raises:
+        EngineError: no local cloud runs.
+        ApiError: ``CLOUDFLARE_API_TOKEN`` is not set.
+    """
+    if isinstance(engine, EmbeddedEngine):
+        return local_api(project)
+    configured = StackFile.read(project, stack).provider.get("baseUrl")
+    api = CloudflareApi.from_environment()
+    return CloudflareApi(str(configured).rstrip("/"), api.token) if configured else api
 
 
 def _notes(project: Path) -> Path:

@@ -14,7 +14,7 @@ def asked(monkeypatch):
     calls = []
 
     class Stack:
-        def preview(self, on_event, **options):
+        def preview(self, **options):
             calls.append({name: value for name, value in options.items() if name.startswith("policy")})
 
     monkeypatch.setattr(automation, "create_or_select_stack", lambda *_, **__: Stack())

@@ -31,8 +31,8 @@ test("an answer is one point: who, what, how long, what it cost", async () => {
     assert.deepEqual(pick(point, "tenant", "kind", "request_id", "key", "user", "protocol", "model", "target", "upstream", "cache", "outcome", "error"), {
       tenant: "ci", kind: "request", request_id: "r1", key: "ci", user: "ada", protocol: "openai", model: "m", target: "ai/one", upstream: "ai", cache: "", outcome: "ok", error: "",
     });
-    assert.deepEqual(pick(point, "status", "attempts", "tokens_in", "tokens_out", "estimated", "cost", "saved", "neurons", "stream", "bytes", "fallback", "version"), {
-      status: 200, attempts: 1, tokens_in: 3, tokens_out: 2, estimated: 0, cost: 23, saved: 0, neurons: 12, stream: stream ? 1 : 0, bytes: 12, fallback: 0, version: "ab".repeat(8),
+    assert.deepEqual(pick(point, "status", "attempts", "tokens_in", "tokens_out", "estimated", "cost", "saved", "neurons", "stream", "bytes", "fallback", "version", "version_id"), {
+      status: 200, attempts: 1, tokens_in: 3, tokens_out: 2, estimated: 0, cost: 23, saved: 0, neurons: 12, stream: stream ? 1 : 0, bytes: 12, fallback: 0, version: "ab".repeat(8), version_id: "11111111-2222-4333-8444-555555555555",
     });
     assert.ok(point.first_byte_ms <= point.total_ms);
   }
