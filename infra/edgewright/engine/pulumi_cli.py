@@ -29,10 +29,8 @@ class PulumiCli:
         self.stack = stack
         self._project = project
         # Absolute: the CLI runs in the project, a person's path is from where they are.
-        self._policies = {
-            "policy_packs": [str(path.resolve()) for path in policies.packs],
-            "policy_pack_configs": [str(path.resolve()) for path in policies.settings],
-        }
+        given = {"policy_packs": policies.packs, "policy_pack_configs": policies.settings}
+        self._policies = {name: [str(path.resolve()) for path in paths] for name, paths in given.items() if paths}
 
     def preview(self, listener: Listener = ignore) -> Result:
         """What `up` would do."""
