@@ -94,9 +94,11 @@ class EmbeddedEngine:
         """The outputs of the last `up`; secret ones as ``[secret]`` unless ``reveal``.
 
         Raises:
-            EngineError: the stack is not deployed.
+            EngineError: the stack is not deployed, or the cloud that it was deployed to is not there any more.
         """
         state = State.load(self._folder)
+        if state.outputs:
+            self._api()
         if not state.outputs:
             raise EngineError(f"stack {self.stack} is not deployed.", fix=f"edgewright up --stack {self.stack}")
         hidden = dict.fromkeys(state.secret_outputs, "[secret]")
