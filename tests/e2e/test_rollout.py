@@ -424,8 +424,31 @@ def test_a_change_of_classes_gets_all_requests_at_once_and_says_why(bench):
     said = "\n".join(bench.said)
     assert "Conversation is a new class" in said
     assert said.index("all requests at once") < said.index("verifying")
-    assert [deployment.shares for deployment in bench.script.deployments()] == [{ended.version: 100}, {old: 100}]
+    assert all(len(deployment.shares) == 1 for deployment in bench.script.deployments())
+    assert bench.script.live().shares == {ended.version: 100}
+    assert old != ended.version
     assert bench.engine(sessions={"enabled": True}).preview().changes == 0
+
+
+def test_what_is_live_at_once_is_verified_at_the_next_call_if_it_was_not(bench):
+    """The tool is cut behind its deployment; then a promise is broken; then it is kept."""
+    bench.up()
+    sessions = {"sessions": {"enabled": True}}
+    bench.api.count, bench.api.cut_after = 0, 2
+    with pytest.raises(Cut):
+        bench.rollout(**sessions)
+    bench.api.cut_after = None
+    new = bench.script.live().whole
+    assert bench.verified == []
+    bench.verdict = Checked("broken", "no stream")
+    ended = bench.rollout(**sessions)
+    assert (ended.ended, ended.exit_code, ended.version) == ("broken", 1, new)
+    bench.verdict = Checked("kept")
+    assert bench.rollout(**sessions).ended == "done"
+    assert bench.verified == [new, new]
+    assert bench.rollout(**sessions).ended == "unchanged"
+    assert bench.verified == [new, new]
+    assert bench.engine(**sessions).preview().changes == 0
 
 
 def test_what_only_the_old_version_uses_is_deleted_when_it_has_gone(bench):
