@@ -125,7 +125,8 @@ async function fly({ memory, store, settings }, context, next, { key, name, land
     land();
   }
   const { answer } = collector;
-  if (collector.size > MOST_SHARED || !answer || !storable(answer, settings)) return;
+  // Who deletes a conversation deletes what was said in it.
+  if (context.conversation || collector.size > MOST_SHARED || !answer || !storable(answer, settings)) return;
   const entry = { at: Date.now(), target: context.facts.target, answer };
   memory.set(key, entry, collector.size);
   await store.put(context.env, name, entry);

@@ -35,14 +35,17 @@ export function reserved({ messages, settings, targets }) {
 export function used(context, told, most) {
   const { chat, facts } = context;
   const parts = spent(context).map(({ usage, price }) => amountOf(usage, price, most));
-  if (["HIT", "COALESCED"].includes(facts.cache)) parts.push(amountOf(told, pricesOf(chat).get(facts.target), most));
+  if (["HIT", "COALESCED"].includes(facts.cache)) parts.push(amountOf(told ?? unheard(chat), pricesOf(chat).get(facts.target), most));
   if (!parts.length) return NOTHING;
   const sum = (unit) => parts.reduce((total, part) => total + part[unit], 0);
   return { requests: 1, tokens: sum("tokens"), usd: sum("usd") };
 }
 
+/** What one pays who has left a call that others share before its usage was told: the prompt. */
+const unheard = ({ messages }) => ({ prompt_tokens: tokensOf(messages), completion_tokens: 0 });
+
 function amountOf(usage, price, most) {
   if (!usage) return most;
   const { prompt_tokens: prompt = 0, completion_tokens: completion = 0 } = usage;
-  return { tokens: prompt + completion, usd: price ? Math.round(costOf(usage, price) * UNITS_A_DOLLAR) : 0 };
+  return { tokens: Math.ceil(prompt + completion), usd: price ? Math.round(costOf(usage, price) * UNITS_A_DOLLAR) : 0 };
 }

@@ -94,7 +94,7 @@ function conversationOf(given, { features }) {
 }
 
 /** The caller's own name of the user that a request is for, null if there is none. */
-export const userOf = ({ settings }) => settings.safety_identifier ?? settings.user ?? null;
+export const userOf = ({ settings }) => settings.safety_identifier || settings.user || null;
 
 /** About how many characters a token has (OpenAI's rule of thumb for English). */
 export const CHARACTERS_A_TOKEN = 4;

@@ -11,6 +11,9 @@ import { Store } from "./store.js";
 /** While a run goes on the object is woken so often, so that it is not put away in the middle of it. */
 const AWAKE_MS = 20_000;
 
+/** A model that failed to summarise is not asked again for so long, so that not every turn waits for it. */
+const RESTING_MS = 300_000;
+
 /** So many turns may wait for the one that runs. */
 const MOST_QUEUED = 32;
 
@@ -26,6 +29,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     #directory;
     #env;
     #alarm;
+    #afterwards;
     #runs = new Map();
     #active = null;
     #sockets = null;
@@ -37,6 +41,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       this.#store = new Store(state.storage);
       this.#directory = new Directory(state.storage);
       this.#alarm = (at) => state.storage.setAlarm(at);
+      this.#afterwards = (promise) => state.waitUntil(promise);
       this.#env = env;
       if (this.#store.exists) this.#recover();
       const own = { store: this.#store, runs: this.#runs, take: (turn) => this.#runOf(turn) };
@@ -54,7 +59,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
 
     /** Has what there is of a lost run counted; the first event made its calls known, of which the open one had begun. */
     #count({ id, facts, turn, created }, error) {
-      const messages = [...this.#told().map(({ message }) => message), ...this.#store.messagesOf(id)];
+      const messages = [...this.#store.told().map(({ message }) => message), ...this.#store.messagesOf(id)];
       const context = this.#contextOf(id, { ...turn, chat: { ...turn.chat, messages } });
       const calls = (facts?.calls ?? []).map((call) => (call.outcome === null ? { ...call, outcome: "lost", began: true } : call));
       lost?.({ ...context, started: created, facts: { ...context.facts, ...facts, calls } }, error, this.#store.eventsOf(id));
@@ -175,8 +180,10 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
         conversation: listed.id,
         signal,
         drill: null,
+        url: seen?.url ? new URL(seen.url) : undefined,
         request: { headers: new Headers(headers), signal, cf: seen?.cf },
         waitUntil,
+        afterwards: this.#afterwards,
         facts: newFacts(),
       };
     }
@@ -187,14 +194,9 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       return answer(context);
     }
 
-    /** What models are told of what was said before. */
-    #told() {
-      return this.#store.messages().filter(({ told }) => told);
-    }
-
     /** What this turn adds to what is known; kept as its messages. */
     #added(run) {
-      const known = this.#told().map(({ message }) => message);
+      const known = this.#store.told().map(({ message }) => message);
       const sent = this.#store.messagesOf(run);
       const { instructions } = parted(sent);
       const held = this.#store.fact("instructions") ?? [];
@@ -208,7 +210,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     /** What the model is told: the instructions, as much of the talk as fits, and the new messages. */
     async #window(added, context) {
       const instructions = this.#store.fact("instructions") ?? [];
-      const turns = [...turnsOf(this.#told())].map(([run, messages]) => ({ run, messages: parted(messages).talk }));
+      const turns = [...turnsOf(this.#store.told())].map(([run, messages]) => ({ run, messages: parted(messages).talk }));
       const most = config.sessions.max_context_tokens;
       const budget = most === null ? Infinity : most - tokensOf([...instructions, ...added]);
       const talk = await (summarise ? this.#summarised(turns, budget, context) : windowed(turns.map(({ messages }) => messages), budget).messages);
@@ -217,8 +219,11 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
 
     async #summarised(turns, budget, context) {
       const before = this.#store.fact("summary");
-      const { held, messages } = await summarise({ turns, held: before, budget }, (chat) => this.#aside(context, chat));
+      const failed = this.#store.fact("unsummarised");
+      const resting = failed !== null && Date.now() - failed < RESTING_MS;
+      const { held, messages, failed: failing } = await summarise({ turns, held: before, budget, resting }, (chat) => this.#aside(context, chat));
       if (held !== before) this.#store.keep("summary", held);
+      if (failing) this.#store.keep("unsummarised", Date.now());
       return messages;
     }
 
@@ -308,6 +313,10 @@ const busy = (message) => new EdgeError("conversation_busy", message, { headers:
 const askedOf = ({ model, requested, include_usage: usage, stream }) => ({ model, requested, include_usage: usage, stream });
 
 /** What the count of a turn must know of it, if the object is lost before its end. */
-const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed }) => (
-  { chat: { model, protocol, stream, settings: { user: settings.user, safety_identifier: settings.safety_identifier } }, caller, seen, listed, headers: [] }
-);
+const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed, headers }) => ({
+  chat: { model, protocol, stream, settings: { user: settings.user, safety_identifier: settings.safety_identifier } },
+  caller,
+  seen,
+  listed,
+  headers: headers.filter(([name]) => name === "traceparent"),
+});

@@ -142,7 +142,9 @@ export class Run {
     const now = Date.now();
     const message = messageOf(this.#collector);
     try {
-      this.#store.end(this.id, { status, events, message, facts: facts && factsOf(facts), now });
+      // Nobody but its caller has heard of a turn that was refused: what it brought is not kept.
+      const unheard = ["failed", "dropped"].includes(status) && !facts?.calls.length;
+      this.#store.end(this.id, { status, events, message, facts: facts && factsOf(facts), now, unheard });
     } catch (thrown) {
       console.error("a run could not be kept", thrown?.name);
     }

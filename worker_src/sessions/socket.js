@@ -85,11 +85,11 @@ export class Sockets {
     try {
       if (typeof data !== "string") throw new EdgeError("invalid_json", "Frames are text.");
       frame = jsonObject(data);
-      if (frame.id !== undefined && !(typeof frame.id === "string" && frame.id.length <= 128)) throw wrong("id", "must be a string of up to 128 characters");
+      if (frame.id !== undefined && !isId(frame.id)) throw wrong("id", "must be a string of up to 128 characters");
       await this.#obey(ws, reader, frame);
     } catch (thrown) {
       reader.wrong += 1;
-      this.#send(ws, { type: "error", ...(frame.id ? { id: frame.id } : {}), ...plain(asEdgeError(thrown)) });
+      this.#send(ws, { type: "error", ...(isId(frame.id) ? { id: frame.id } : {}), ...plain(asEdgeError(thrown)) });
       if (reader.wrong >= MOST_WRONG) ws.close(POLICY_VIOLATED, "Too many frames were wrong.");
     }
     return undefined;
@@ -160,7 +160,8 @@ export class Sockets {
 
   #acknowledge(reader, { seq }) {
     if (!Number.isInteger(seq) || seq < 0 || seq > (reader.cursor ?? 0)) throw wrong("seq", "must be the number of an event that was sent");
-    reader.acked = Math.max(reader.acked, seq);
+    if (seq <= reader.acked) return;
+    reader.acked = seq;
     reader.ahead = this.#ahead(reader);
     reader.paused = false;
   }
@@ -188,6 +189,7 @@ export class Sockets {
   #advance(ws, reader) {
     const { store } = this.#conversation;
     if (reader.cursor === null || !store.exists) return;
+    if (reader.cursor < store.forgotten) return this.#expire(ws, reader);
     for (let rows = store.behind(reader.cursor, MOST_ROWS); rows.length; rows = store.behind(reader.cursor, MOST_ROWS)) {
       for (const row of rows) {
         if (reader.cursor - reader.acked >= MOST_EVENTS || reader.ahead >= MOST_AHEAD) return this.#pause(ws, reader);
@@ -207,6 +209,13 @@ export class Sockets {
       reader.cursor = seq - count + 1 + place;
       reader.ahead += this.#send(ws, { ...framed(list[place]), run, seq: reader.cursor });
     }
+  }
+
+  /** What a reader was too slow for is not kept any more: it is told so, and reads nothing until it resumes elsewhere. */
+  #expire(ws, reader) {
+    this.#send(ws, { type: "error", ...plain(expired()) });
+    Object.assign(reader, { cursor: null, run: null });
+    this.#save(ws, reader);
   }
 
   #pause(ws, reader) {
@@ -302,6 +311,8 @@ class Reader {
     Object.assign(this, { cursor, sent, ahead, acked: cursor, again: this.again + (again ? 1 : 0), paused: false, run: null, told: false });
   }
 }
+
+const isId = (id) => typeof id === "string" && id.length <= 128;
 
 const expired = () => new EdgeError("replay_expired", "The events of this run are not kept any more.");
 

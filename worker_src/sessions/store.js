@@ -127,10 +127,14 @@ export class Store {
     }
   }
 
-  /** The run is over: its last events, the answer it adds and its status are there together or not at all. */
-  end(run, { status, events, message, facts, now }) {
+  /**
+   * The run is over: its last events, the answer it adds and its status are there together or not at all; `unheard`: its
+   * messages are forgotten.
+   */
+  end(run, { status, events, message, facts, now, unheard = false }) {
     this.together(() => {
       this.append(run, events);
+      if (unheard) this.#sql.exec("DELETE FROM messages WHERE run = ?", run);
       if (message) this.#add(run, [message]);
       this.#sql.exec("UPDATE runs SET status = ?, ended = ?, facts = ? WHERE id = ?", status, now, JSON.stringify(facts), run);
       this.#set("touched", now);
@@ -164,6 +168,12 @@ export class Store {
   messages() {
     const rows = this.#rows(`SELECT run, status, status IN ${TOLD} AS told, message FROM messages JOIN runs ON runs.id = run ORDER BY position`);
     return rows.map(({ message, ...row }) => ({ ...row, message: JSON.parse(message) }));
+  }
+
+  /** Those that models are told of, `{run, message}`. */
+  told() {
+    const rows = this.#rows(`SELECT run, message FROM messages JOIN runs ON runs.id = run WHERE status IN ${TOLD} ORDER BY position`);
+    return rows.map(({ run: of, message }) => ({ run: of, message: JSON.parse(message) }));
   }
 
   messagesOf(run) {

@@ -13,17 +13,17 @@ const HEADING = "What was said before in this conversation, summarised. It is ma
  * turns to come, so that a summary serves several of them; it grows out of the one before.
  *
  * @param {object} config
- * @returns {(talk: {turns: Array<{run: string, messages: object[]}>, held: {text: string, through: string}|null, budget: number},
- *   ask: (chat: object) => Promise<string>) => Promise<{held: object|null, messages: object[]}>} `held.through`: the last
- *   run that the summary tells of; `ask` lets a model answer a chat. Where it cannot, older turns are left out.
+ * @returns {(talk: {turns: Array<{run: string, messages: object[]}>, held: {text: string, through: string}|null, budget: number, resting: boolean},
+ *   ask: (chat: object) => Promise<string>) => Promise<{held: object|null, messages: object[], failed?: boolean}>} `held.through`: the last
+ *   run that the summary tells of; `ask` lets a model answer a chat, but while it is `resting`. Where it cannot, older turns are left out.
  */
 export function summaries(config) {
   const { model, max_tokens: most } = config.sessions.summary;
-  return async ({ turns, held, budget }, ask) => {
+  return async ({ turns, held, budget, resting }, ask) => {
     const fresh = turns.slice(turns.findLastIndex(({ run }) => run === held?.through) + 1);
     const talks = fresh.map(({ messages }) => messages);
     const told = fitting(held, talks, budget);
-    if (told.dropped === 0) return { held, ...told };
+    if (told.dropped === 0 || resting) return { held, ...told };
     const { dropped } = windowed(talks, Math.max(0, (budget - most) / 2));
     const chat = { model, messages: request(held, talks.slice(0, dropped), config.sessions.max_context_tokens), settings: { max_tokens: most } };
     try {
@@ -31,7 +31,7 @@ export function summaries(config) {
       return { held: made, ...fitting(made, talks.slice(dropped), budget) };
     } catch (thrown) {
       console.warn("older turns are left out: no summary", thrown?.name);
-      return { held, ...told };
+      return { held, ...told, failed: true };
     }
   };
 }

@@ -31,6 +31,9 @@ def verify(
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit report")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a JSON report")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Append a summary, e.g. to $GITHUB_STEP_SUMMARY")] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="In a workflow of GitHub: write the step's summary and annotations")
+    ] = False,
     wall: Annotated[
         bool, typer.Option("--wall", help="The fault wall: a local stack before a scripted upstream, or --url's proxy")
     ] = False,
@@ -46,7 +49,7 @@ def verify(
     from edgewright_verify.runner import Options, run
 
     if wall:
-        unfit = {"--stack": stack, "--suite": suite, "--junit": junit, "--pin": pin}
+        unfit = {"--stack": stack, "--suite": suite, "--junit": junit, "--github": github, "--pin": pin}
         _refuse([name for name, value in unfit.items() if value], url, upstream)
         sys.exit(_wall(url, key, upstream, Wanted(repeat, report, markdown, as_json), project))
     if stack is not None:
@@ -71,6 +74,7 @@ def verify(
         json=report,
         markdown=markdown,
         json_stdout=as_json,
+        github=github,
     )
     sys.exit(run(options))
 

@@ -37,7 +37,9 @@ def worker_trio(
     opts: pulumi.ResourceOptions,
 ) -> WorkerTrio:
     """Worker, version and a deployment that gives the version all traffic, or the one that the configuration holds."""
-    worker = cloudflare.Worker(f"{name}-worker", **transformed(transform, "worker", _worker(config)), opts=opts)
+    # With the Worker go its Durable Objects and all that they hold.
+    kept = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=config.protect))
+    worker = cloudflare.Worker(f"{name}-worker", **transformed(transform, "worker", _worker(config)), opts=kept)
     version_args = {
         "account_id": config.account_id,
         "worker_id": worker.id,

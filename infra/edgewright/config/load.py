@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import SecretStr, ValidationError
 
@@ -21,7 +22,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "local": {},
     "dev": {},
     "staging": {},
-    "prod": {"workers_dev": False, "observability": {"head_sampling_rate": 0.1}},
+    "prod": {"workers_dev": False, "protect": True, "observability": {"head_sampling_rate": 0.1}},
 }
 
 
@@ -112,6 +113,8 @@ def _stand_ins(file: StackFile) -> dict[str, Any]:
         values["drill_secret"] = held
     if "usage_token" in file.encrypted:
         values["usage_token"] = held
+    if "otlp_headers" in file.encrypted:
+        values["otlp_headers"] = {"authorization": held}
     return values
 
 
@@ -133,7 +136,15 @@ def _secrets_from_environment(values: Mapping[str, Any]) -> dict[str, Any]:
         found["drill_secret"] = secret
     if token := os.environ.get("EDGEWRIGHT_USAGE_TOKEN"):
         found["usage_token"] = token
+    if headers := os.environ.get("EDGEWRIGHT_OTLP_HEADERS"):
+        found["otlp_headers"] = _headers(headers)
     return found
+
+
+def _headers(text: str) -> dict[str, str]:
+    """``name=value,name=value``, values percent-encoded: as in OTEL_EXPORTER_OTLP_HEADERS."""
+    pairs = (pair.partition("=") for pair in text.split(","))
+    return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
 
 
 def _local_api() -> dict[str, Any]:

@@ -360,11 +360,33 @@ class Cors(Section):
     max_age_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
 
 
+class Otlp(Section):
+    """Spans of each request to an OpenTelemetry collector: who, which model, how long, never what was said."""
+
+    endpoint: Address = Field(
+        description="Address before /v1/traces, e.g. https://otel.example.com; `otlp_headers` go along"
+    )
+    sample_ratio: Annotated[float, Field(ge=0, le=1, strict=False)] = Field(
+        default=1.0, description="share of traces that begin here; a caller's `traceparent` decides for its own"
+    )
+    timeout_ms: Annotated[int, Field(ge=100, le=25_000)] = Field(
+        default=5_000, description="an export that takes longer is given up"
+    )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        if value.endswith("/v1/traces"):
+            raise ValueError("must end before /v1/traces, which is added")
+        return value
+
+
 class Observability(Section):
-    """Workers Logs of the deployed Worker."""
+    """Workers Logs of the deployed Worker, and spans to a collector."""
 
     enabled: bool = True
     head_sampling_rate: Annotated[float, Field(ge=0, le=1, strict=False)] = 1.0
+    otlp: Otlp | None = Field(default=None, description="export of spans; off unless written; needs `usage.enabled`")
 
 
 class Verification(Section):
@@ -381,6 +403,9 @@ class StackConfig(Section):
     name: Name = Field(default="edge-proxy", description="First part of every resource name")
     compatibility_date: str = Field(default="2026-11-01", description="Workers runtime behaviour, YYYY-MM-DD")
     workers_dev: bool = Field(default=True, description="serve on <worker>.<subdomain>.workers.dev")
+    protect: bool = Field(
+        default=False, description="`destroy` is refused: the Worker (with its objects) and the KV namespace stay"
+    )
     hold: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f-]{32,36}$",
@@ -424,6 +449,9 @@ class StackConfig(Section):
     usage_token: SecretStr | None = Field(
         default=None, description="secret: API token with Account Analytics: Read, for `usage.report`"
     )
+    otlp_headers: dict[str, SecretStr] = Field(
+        default={}, description="secret: name of a header -> its value, sent to the collector of `observability.otlp`"
+    )
 
     @field_validator("compatibility_date")
     @classmethod
@@ -457,6 +485,7 @@ class StackConfig(Section):
             "sockets": self.sessions.enabled and self.sessions.sockets and self.streaming.enabled,
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
+            "telemetry": self.observability.otlp is not None,
             "usage": self.usage.enabled,
             "reports": self.usage.enabled and self.usage.report,
             "summaries": self.sessions.enabled and self.sessions.summary is not None,
@@ -528,4 +557,5 @@ SECRET_KEYS = (
     "drill_secret",
     "alert_secrets",
     "usage_token",
+    "otlp_headers",
 )

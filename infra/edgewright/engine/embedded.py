@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from edgewright.config import PROJECT, StackConfig, StackFile, from_stack_file
 from edgewright.engine import resources
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.deployment import Deployment
-from edgewright.engine.plan import Listener, Result, ignore
+from edgewright.engine.plan import NONE, Listener, Policies, Result, ignore
 from edgewright.engine.state import State, locked
 from edgewright.errors import EngineError
 from edgewright.keys import LocalSecrets
@@ -21,7 +22,8 @@ from edgewright.paths import stack_folder
 class EmbeddedEngine:
     """Runs one stack of the project in ``project`` against ``api``.
 
-    ``overrides`` replace keys of the stack file, e.g. to put a real upstream behind the local stack.
+    ``overrides`` replace keys of the stack file, e.g. to put a real upstream behind the local stack. A run of the
+    program must satisfy ``policies``.
     """
 
     def __init__(
@@ -30,8 +32,10 @@ class EmbeddedEngine:
         stack: str,
         api: Callable[[], CloudflareApi] = CloudflareApi.from_environment,
         overrides: Mapping[str, Any] | None = None,
+        policies: Policies = NONE,
     ) -> None:
         self.stack = stack
+        self._policies = policies
         self._project = project
         self._api = api
         self._folder = stack_folder(project, stack)
@@ -53,20 +57,28 @@ class EmbeddedEngine:
         return from_stack_file(self._file, secrets=self._secrets)
 
     def preview(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
-        """What `up` would do; the API is only read."""
+        """What `up` would do; the API is only read.
+
+        Raises:
+            EngineError: a mandatory policy is violated; lists every violation.
+        """
         return self._run(listener, hold, dry_run=True)
 
     def up(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
-        """Bring the account to what the program says.
+        """Bring the account to what the program says; with policies only after a preview that satisfies them.
 
         ``hold`` is the id of a version that keeps all requests. What it may still use is not deleted: the next `up`
         without it does that.
 
         Raises:
             ConfigError: before anything is called.
+            EngineError: as `preview`, before anything is written.
             ApiError: a call failed; the state holds what was done, and the next run goes on from there.
         """
-        return self._run(listener, hold, dry_run=False)
+        advice = self.preview(hold=hold).advice if self._policies.packs else []
+        result = self._run(listener, hold, dry_run=False)
+        result.advice = advice
+        return result
 
     def destroy(self, listener: Listener = ignore) -> Result:
         """Delete everything in the state but what is retained; the program is not run."""
@@ -102,14 +114,17 @@ class EmbeddedEngine:
         self.config()  # wrong configuration ends here, before the slow imports and any call
         # Imports Pulumi: half a second that `outputs` and `destroy` need not pay.
         from edgewright.engine.monitor import DeploymentMonitor, run_program, split_secrets
+        from edgewright.engine.policy import checking
 
-        with locked(self._folder):
+        with locked(self._folder), checking(self._policies if dry_run else NONE) as check:
             state = State.load(self._folder)
             api = self._api()
             deployment = Deployment(api, state, dry_run, listener)
-            monitor = DeploymentMonitor(deployment, lambda token, args: resources.invoke(api, token, args))
+            invoke = partial(resources.invoke, api)
+            monitor = DeploymentMonitor(deployment, invoke, check.resource)
             config = self._program_config(api, {"hold": hold} if hold else {})
             run_program(self._project / "infra", self.stack, config, monitor, dry_run=dry_run)
+            deployment.result.advice = check.ended()
             deployment.finish(delete=hold is None)
             if not dry_run:
                 state.outputs, state.secret_outputs = split_secrets(monitor.outputs)

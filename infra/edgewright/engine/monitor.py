@@ -18,7 +18,7 @@ from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from edgewright.config import PROJECT
-from edgewright.engine.deployment import Deployment
+from edgewright.engine.deployment import Deployment, Options
 from edgewright.engine.values import from_struct, is_secret, to_struct
 from edgewright.errors import EdgewrightError, EngineError
 
@@ -32,8 +32,14 @@ class DeploymentMonitor(mocks.MockMonitor):
     conversion opens an event loop in each of its threads and never closes it.
     """
 
-    def __init__(self, deployment: Deployment, invoke: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        invoke: Callable[[str, dict[str, Any]], dict[str, Any]],
+        check: Callable[[Any, str], None] = lambda _request, _urn: None,
+    ) -> None:
         super().__init__(cast("mocks.Mocks", None))
+        self._check = check
         self._deployment = deployment
         self._invoke = invoke
         self.outputs: dict[str, Any] = {}
@@ -56,13 +62,13 @@ class DeploymentMonitor(mocks.MockMonitor):
         if request.type == STACK_TYPE or not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn)
         with self._noting_failures():
+            self._check(request, urn)
             identifier, outputs = self._deployment.register(
                 urn,
                 request.type,
                 request.name,
                 from_struct(request.object),
-                list(request.dependencies),
-                request.retainOnDelete,
+                Options(list(request.dependencies), request.retainOnDelete, request.protect),
             )
         self.resources[urn] = self.ResourceRegistration(urn, identifier, outputs)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identifier, object=to_struct(outputs))

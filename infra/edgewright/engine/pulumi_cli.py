@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from edgewright.config import PROJECT
-from edgewright.engine.plan import Listener, Operation, Result, Step, ignore
+from edgewright.engine.plan import NONE, Listener, Operation, Policies, Result, Step, ignore
 from edgewright.errors import EngineError
 
 if TYPE_CHECKING:
@@ -31,15 +31,18 @@ _OPERATIONS: dict[str, Operation] = {
 class PulumiCli:
     """Runs one stack of the project in ``project`` with the CLI and the backend it is logged in to."""
 
-    def __init__(self, project: Path, stack: str) -> None:
+    def __init__(self, project: Path, stack: str, policies: Policies = NONE) -> None:
         self.stack = stack
         self._project = project
+        # Absolute: the CLI runs in the project, a person's path is from where they are.
+        given = {"policy_packs": policies.packs, "policy_pack_configs": policies.settings}
+        self._policies = {name: [str(path.resolve()) for path in paths] for name, paths in given.items() if paths}
 
     def preview(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
         """What `up` would do."""
         events = _Events(listener)
         with self._config(hold) as file:
-            self._run(lambda stack: stack.preview(on_event=events, config_file=file))
+            self._run(lambda stack: stack.preview(on_event=events, config_file=file, **self._policies))
         return events.result
 
     def up(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
@@ -57,7 +60,7 @@ class PulumiCli:
             )
         events = _Events(listener)
         with self._config(hold) as file:
-            done = self._run(lambda stack: stack.up(on_event=events, config_file=file))
+            done = self._run(lambda stack: stack.up(on_event=events, config_file=file, **self._policies))
         events.result.outputs = {name: out.value for name, out in done.outputs.items() if not out.secret}
         return events.result
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from edgewright.config import StackFile
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
-from edgewright.engine.plan import Listener, Result, ignore
+from edgewright.engine.plan import NONE, Listener, Policies, Result, ignore
 from edgewright.engine.pulumi_cli import PulumiCli
 from edgewright.errors import ConfigError, EngineError
 from edgewright.keys import write_private
@@ -39,7 +39,7 @@ class Engine(Protocol):
         ...
 
 
-def select(project: Path, stack: str, choice: str = "auto") -> Engine:
+def select(project: Path, stack: str, choice: str = "auto", policies: Policies = NONE) -> Engine:
     """The engine for a stack: ``auto`` is embedded for ``local`` and the pulumi CLI for every other.
 
     Raises:
@@ -49,19 +49,19 @@ def select(project: Path, stack: str, choice: str = "auto") -> Engine:
     if choice not in ("auto", "embedded", "pulumi"):
         raise ConfigError(f"engine: {choice!r} is none.", fix="use auto, embedded or pulumi")
     if choice == "embedded" or (choice == "auto" and stack == "local"):
-        return EmbeddedEngine(project, stack, api=lambda: local_api(project))
+        return EmbeddedEngine(project, stack, api=lambda: local_api(project), policies=policies)
     if not (project / f"Pulumi.{stack}.yaml").is_file():
         known = sorted(path.suffixes[0][1:] for path in project.glob("Pulumi.*.yaml"))
         raise ConfigError(
             f"stack {stack!r}: there is no Pulumi.{stack}.yaml in {project}.",
-            fix=f"use one of {', '.join(known)}" if known else "make one: pulumi stack init",
+            fix=f"use one of {', '.join(known)}" if known else "make a project: edgewright init",
         )
     if shutil.which("pulumi") is None:
         raise EngineError(
             "the pulumi CLI is not on PATH; it deploys every stack but `local`.",
             fix="install it as https://www.pulumi.com/docs/install says, or use --stack local",
         )
-    return PulumiCli(project, stack)
+    return PulumiCli(project, stack, policies)
 
 
 def local_api(project: Path) -> CloudflareApi:

@@ -93,6 +93,8 @@ def from_dataset(api_url: str, token: str, account_id: str, dataset: str, query:
         sql = _sql(dataset, of, expressions, condition)
         address = f"{api_url}/accounts/{account_id}/analytics_engine/sql"
         response = _sent("POST", address, content=sql, headers={"Authorization": f"Bearer {token}"})
+        if response.status_code == 422 and dataset in response.text:
+            return []  # the first data point makes the dataset
         if response.status_code != 200:
             said = response.text.strip()[:300]
             raise UsageError(f"Analytics Engine: status {response.status_code}: {said}", fix=_fix(response.status_code))

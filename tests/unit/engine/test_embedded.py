@@ -211,6 +211,20 @@ def test_a_broken_state_file_is_told(stack, text):
         stack().up()
 
 
+def test_what_is_protected_is_not_deleted_until_the_stack_file_says_so(stack, fake):
+    stack(protect=True).up()
+    fake.calls.clear()
+    with pytest.raises(EngineError, match=r"protected: .*Worker edge-worker.*\n  fix: set protect: false"):
+        stack().destroy()
+    assert fake.writes == []
+    with pytest.raises(EngineError, match=r"protected: WorkersKvNamespace edge-cache"):
+        stack(cache={"enabled": False}).up()
+    assert any("/namespaces/" in path for path in fake.items)
+    stack(protect=False, cache={"enabled": True}).up()
+    stack().destroy()
+    assert not any("/namespaces/" in path for path in fake.items)
+
+
 def test_a_held_version_keeps_all_requests_and_what_it_uses(stack, fake):
     old = stack().up().outputs["version_id"]
     fake.calls.clear()

@@ -78,7 +78,7 @@ test("calls that began before it opened do not lengthen the pause", () => {
 });
 
 test("a target that asks for a pause gets it at once, up to the longest", () => {
-  const asks = (seconds) => classify(429, { headers: new Headers({ "retry-after": String(seconds) }) });
+  const asks = (seconds) => classify(429, { response: new Response(null, { status: 429, headers: { "retry-after": String(seconds) } }) });
   const held = make();
   held.ended("t", "closed", asks(0), 0);
   assert.equal(held.admit("t", 0), "closed");

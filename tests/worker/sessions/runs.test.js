@@ -213,6 +213,13 @@ test("a wrong deadline is refused before there is a turn", async () => {
   assert.equal((await fetch("/v1/conversations/talk")).status, 404);
 });
 
+test("what is said in a conversation is kept in no cache", async () => {
+  const { chat, calls, values } = harness({ including: ["sessions"] });
+  for (let time = 0; time < 2; time += 1) await (await chat(ask("x"), on(`talk${time}`))).text();
+  assert.equal(calls.length, 2);
+  assert.equal(values.size, 0);
+});
+
 test("ids that no address can hold are refused", async () => {
   const { chat } = made();
   for (const id of [".", ".."]) assert.equal((await chat(ask("x"), on(id))).status, 400);

@@ -223,6 +223,22 @@ test("a client that asks for everything again and again, and acknowledges nothin
   assert.ok(size < 1_000_000, `${size} characters`);
 });
 
+test("a reader who was too slow for what is forgotten is told so, not passed over", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const app = made({ models: { one: says(Array.from({ length: 3_000 }, (_, place) => `w${place}`).join(" ")) } });
+  const socket = await open(app);
+  await socket.say(start("hi"));
+  await until(() => types(socket.frames()).includes("paused"));
+  await until(async () => (await (await app.fetch("/v1/conversations/talk")).json()).runs[0].status === "completed");
+  for (const seq of [1_000, 1_000, 1]) await socket.say({ type: "ack", seq: Math.min(seq, numbered(socket.frames()).at(-1).seq) });
+  const paused = types(socket.frames()).filter((type) => type === "paused").length;
+  assert.ok(paused <= 2, `paused ${paused} times`);
+  context.mock.timers.tick(3_000_000);
+  await app.objects.ring();
+  await socket.say({ type: "ack", seq: numbered(socket.frames()).at(-1).seq });
+  assert.deepEqual([socket.frames().at(-1).type, socket.frames().at(-1).code], ["error", "replay_expired"]);
+});
+
 test("a ticket that was made up wakes no object", async () => {
   const app = made();
   const { ticket } = await (await app.fetch("/v1/conversations/talk/tickets", { method: "POST" })).json();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { answers, ask, harness, target } from "../fixture.js";
+import { answers, ask, harness, refuses, target } from "../fixture.js";
 
 const SESSIONS = { overlap: "queue", on_disconnect: "keep", max_context_tokens: 400, retention_seconds: 60, replay_seconds: 60 };
 const LONG = "x".repeat(400); // about a hundred tokens
@@ -69,6 +69,16 @@ test("where no summary can be made, older turns are left out and the turn is ans
     await talking(all, 5);
     assert.deepEqual(starts(of(all, "one")[4]), ["user: 3x", "assistant: fi", "user: 4x", "assistant: fi", "user: 5x"]);
   }
+});
+
+test("a model that cannot summarise is not asked again at once", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const all = made({ summary: refuses(400, 5007) });
+  await talking(all, 6);
+  assert.equal(of(all, "shortener").length, 1);
+  context.mock.timers.tick(300_000);
+  await talking(all, 1);
+  assert.equal(of(all, "shortener").length, 2);
 });
 
 test("a summary is an answer for the same caller, and none of the turn's own calls", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { BLOBS, COLUMNS, DOUBLES } from "../../../worker_src/usage/schema.js";
-import { answers, ask, chunks, harness, json, openaiAnswer, openaiChunks, refuses, sse, target } from "../fixture.js";
+import { answers, ask, chunks, harness, json, openaiAnswer, openaiChunks, paced, refuses, sse, target } from "../fixture.js";
 
 const PRICE = { input: 1_000_000, output: 10_000_000, cached_input: null, neurons: { input: 2_000_000, output: 3_000_000 } };
 const priced = (model, price = PRICE) => target(model, { price });
@@ -12,19 +12,6 @@ const made = ({ including = [], config = {}, ...more } = {}) =>
   harness({ including: ["usage", ...including], config: { models: MODELS, ...config }, ...more });
 
 const pick = (point, ...names) => Object.fromEntries(names.map((name) => [name, point[name]]));
-/** A stream whose events come when what stands before them has settled. */
-function paced(...parts) {
-  const bytes = new TextEncoder();
-  const left = [...parts];
-  const pull = async (controller) => {
-    let part = left.shift();
-    if (part instanceof Promise) part = await part.then(() => left.shift());
-    if (part === undefined) return controller.close();
-    return controller.enqueue(bytes.encode(`data: ${typeof part === "string" ? part : JSON.stringify(part)}\n\n`));
-  };
-  return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream" } });
-}
-
 const on = (id, headers = {}) => ({ headers: { "x-conversation-id": id, ...headers } });
 
 test("the table fits into a point of Analytics Engine", () => {

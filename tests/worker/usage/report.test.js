@@ -95,6 +95,18 @@ test("an SQL API that fails is told as such, and none of its words", async () =>
   assert.deepEqual([nobody.status, (await nobody.json()).error.code], [502, "usage_unavailable"]);
 });
 
+test("a dataset that no point has made yet is an empty report", async () => {
+  reply = () => ({ status: 422, text: "Input was invalid: unable to find table: edge_test" });
+  const response = await made().fetch("/v1/usage");
+  const { data, total } = await response.json();
+  assert.deepEqual([response.status, data, total.requests, total.first_byte_p50_ms], [200, [], 0, null]);
+});
+
+test("days that no month has are refused", async () => {
+  const response = await made().fetch("/v1/usage?from=2026-02-30&to=2026-03-05");
+  assert.deepEqual([response.status, (await response.json()).error.param], [400, "from"]);
+});
+
 test("an SQL API that is silent is told in time", async (t) => {
   t.mock.method(AbortSignal, "timeout", () => AbortSignal.abort(new DOMException("late", "TimeoutError")));
   const response = await made().fetch("/v1/usage");
