@@ -13,9 +13,10 @@ import httpx
 import pytest
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
-from edgewright.errors import EdgewrightError, RolloutError
+from edgewright.errors import ApiError, EdgewrightError, RolloutError
 from edgewright.lifecycle.journal import under_way
-from edgewright.lifecycle.rollout import Checked, Rollout
+from edgewright.lifecycle.rollback import roll_back
+from edgewright.lifecycle.rollout import Checked, Outcome, Rollout
 from edgewright.lifecycle.script import Script
 from edgewright.lifecycle.watch import Watch
 from edgewright.localcloud import LocalCloud
@@ -38,7 +39,7 @@ def cloud(project):  # noqa: F811
 
 
 @contextmanager
-def traffic(out, callers=4):
+def traffic(out, callers=2):
     """Callers that ask one after the other; yields who answered, by version id, and what went wrong."""
     seen, failures, stop = Counter(), [], threading.Event()
 
@@ -131,20 +132,7 @@ def test_a_good_release_gets_all_requests_and_none_fails(project, cloud):  # noq
     assert ended["outcome"] == "done"
     assert shares(cloud) == {ended["version"]: 100}
     assert seen[out["version_id"]] > 0
-    assert outputs(project)["version_id"] == ended["version"]
-    assert run(project, "preview")["changes"] == 0
-    deployed = live(cloud)["id"]
-    assert rollout(project, "--watch", "2s")["outcome"] == "unchanged"
-    assert live(cloud)["id"] == deployed
     assert [row["share"] for row in versions(project)] == [100, None]
-
-    # By hand, and back: what is live, what the state says and what a preview plans agree.
-    assert run(project, "rollback")["version"] == out["version_id"]
-    assert shares(cloud) == {out["version_id"]: 100}
-    assert [s["operation"] for s in run(project, "preview")["steps"]] == ["same", "same", "same", "create"]
-    assert "before this one" in run(project, "rollback", expect=2)
-    run(project, "rollback", "--to", "2")
-    assert shares(cloud) == {ended["version"]: 100}
     assert run(project, "preview")["changes"] == 0
 
 
@@ -165,7 +153,6 @@ def test_a_release_that_fails_verification_never_serves_a_caller(project, cloud)
     assert live(cloud)["annotations"]["workers/message"].startswith(f"edgewright took {new} back: verification")
     # The harness met it all the same, by its pin.
     assert any(point["blob15"] == new for point in control(cloud, "GET", "points"))
-    assert [s["operation"] for s in run(project, "preview")["steps"]][-2:] == ["same", "replace"]
 
 
 @pytest.fixture
@@ -231,7 +218,6 @@ def test_a_killed_rollout_goes_on_where_it_was(project, cloud):  # noqa: F811
     assert (ended["outcome"], ended["version"]) == ("done", new)
     assert shares(cloud) == {new: 100}
     assert len(versions(project)) == 2
-    assert run(project, "preview")["changes"] == 0
 
 
 def test_a_killed_rollout_is_taken_back_by_a_word(project, cloud):  # noqa: F811
@@ -406,6 +392,52 @@ def test_a_change_of_secrets_alone_is_a_release_too(bench):
     assert bench.script.version(between).hash == bench.script.version(ended.version).hash
 
 
+def test_what_is_live_already_is_left_alone(bench):
+    bench.up()
+    ended = bench.rollout(**RELEASE)
+    deployed, bench.api.count = bench.script.live().id, 0
+    assert bench.rollout(**RELEASE) == Outcome("unchanged", ended.version, "what the stack says is live at 100 %")
+    assert (bench.script.live().id, bench.api.count) == (deployed, 0)
+    assert bench.verified == [ended.version]
+
+
+def test_a_roll_back_by_hand_agrees_with_the_state_and_a_preview(bench):
+    old = bench.up()
+    new = bench.rollout(**RELEASE).version
+    assert roll_back(bench.script) == old
+    assert bench.script.live().shares == {old: 100}
+    planned = bench.engine(**RELEASE).preview().steps
+    assert [step.operation for step in planned][-2:] == ["same", "create"]
+    with pytest.raises(RolloutError, match="no version before this one"):
+        roll_back(bench.script)  # the one before has been taken back
+    for name in ("2", new[:8], bench.script.version(new).hash[:12]):
+        assert roll_back(bench.script, name) == new
+        assert roll_back(bench.script, "1") == old
+    roll_back(bench.script, "2")
+    assert bench.script.live().shares == {new: 100}
+    assert bench.engine(**RELEASE).preview().changes == 0
+    for name, said in (("9", "no version"), ("2", "all requests already")):
+        with pytest.raises(RolloutError, match=said):
+            roll_back(bench.script, name)
+
+
+def test_a_version_of_other_classes_does_not_come_back(bench):
+    bench.up()
+    bench.rollout(sessions={"enabled": True})
+    with pytest.raises(ApiError, match="no version comes back over a change"):
+        roll_back(bench.script)
+
+
+def test_after_a_version_was_taken_back_it_can_be_released_again(bench):
+    bench.up()
+    bench.verdict = Checked("broken", "no stream")
+    bench.rollout(**RELEASE)
+    bench.verdict = Checked("kept")
+    ended = bench.rollout(**RELEASE)
+    assert (ended.ended, bench.verified) == ("done", [ended.version] * 2)
+    assert bench.engine(**RELEASE).preview().changes == 0
+
+
 def test_where_the_api_takes_no_0_per_cent_it_is_the_smallest_share(bench):
     old = bench.up()
     headers = {"authorization": f"Bearer {bench.cloud.token}"}
@@ -424,8 +456,31 @@ def test_a_change_of_classes_gets_all_requests_at_once_and_says_why(bench):
     said = "\n".join(bench.said)
     assert "Conversation is a new class" in said
     assert said.index("all requests at once") < said.index("verifying")
-    assert [deployment.shares for deployment in bench.script.deployments()] == [{ended.version: 100}, {old: 100}]
+    assert all(len(deployment.shares) == 1 for deployment in bench.script.deployments())
+    assert bench.script.live().shares == {ended.version: 100}
+    assert old != ended.version
     assert bench.engine(sessions={"enabled": True}).preview().changes == 0
+
+
+def test_what_is_live_at_once_is_verified_at_the_next_call_if_it_was_not(bench):
+    """The tool is cut behind its deployment; then a promise is broken; then it is kept."""
+    bench.up()
+    sessions = {"sessions": {"enabled": True}}
+    bench.api.count, bench.api.cut_after = 0, 2
+    with pytest.raises(Cut):
+        bench.rollout(**sessions)
+    bench.api.cut_after = None
+    new = bench.script.live().whole
+    assert bench.verified == []
+    bench.verdict = Checked("broken", "no stream")
+    ended = bench.rollout(**sessions)
+    assert (ended.ended, ended.exit_code, ended.version) == ("broken", 1, new)
+    bench.verdict = Checked("kept")
+    assert bench.rollout(**sessions).ended == "done"
+    assert bench.verified == [new, new]
+    assert bench.rollout(**sessions).ended == "unchanged"
+    assert bench.verified == [new, new]
+    assert bench.engine(**sessions).preview().changes == 0
 
 
 def test_what_only_the_old_version_uses_is_deleted_when_it_has_gone(bench):

@@ -120,9 +120,16 @@ def _show(ended: Outcome, *, as_json: bool) -> None:
         print_json({"outcome": ended.ended, "version": ended.version, "reason": ended.reason})
         return
     style = "green" if ended.exit_code == 0 else "bold red"
-    words = {"unchanged": "nothing to do", "done": "released", "rolled_back": "not released"}
-    out.print(f"[{style}]{words.get(ended.ended, 'could not be released')}[/]: {escape(ended.reason)}")
-    out.print(f"{ended.version} has all requests")
+    words = {
+        "unchanged": "nothing to do",
+        "done": "released",
+        "rolled_back": "taken back",
+        "broken": "live, and broken",
+        "could_not_run": "could not be verified",
+    }
+    out.print(f"[{style}]{words[ended.ended]}[/]: {escape(ended.reason)}")
+    if ended.ended != "done":
+        out.print(f"{ended.version} has all requests")
 
 
 def _script_of(root: Path, stack: str, engine: str) -> Script:

@@ -33,6 +33,11 @@ def step_message(new: str, share: float) -> str:
     return f"edgewright rollout of {new} at {share:g} %"
 
 
+def released_message(new: str) -> str:
+    """The message of a deployment that ends a release."""
+    return f"edgewright released {new}"
+
+
 def back_message(new: str, reason: str) -> str:
     """The message of the deployment that takes ``new`` back."""
     return f"edgewright took {new} back: {reason}".encode()[:LONGEST].decode(errors="ignore")
@@ -42,6 +47,12 @@ def taken_back(deployment: Deployment) -> str | None:
     """The version that a deployment took back, None if it took none."""
     told = _BACK.match(deployment.message)
     return told[1] if told else None
+
+
+def unverified(live: Deployment) -> str | None:
+    """The version that has all requests and is yet to be verified, None if there is none."""
+    told = _UNDER_WAY.fullmatch(live.message)
+    return live.whole if told and told[1] == live.whole else None
 
 
 def under_way(live: Deployment) -> UnderWay | None:

@@ -49,12 +49,16 @@ def _before(deployments: list[Deployment]) -> str:
 
 
 def _named(script: Script, wanted: str) -> str:
-    found = [version for version in script.versions() if _is(version, wanted)]
+    known = script.versions()
+    # A number is meant before the first digit of an id.
+    found = [version for version in known if str(version.number) == wanted] or [
+        version for version in known if _begins(version, wanted)
+    ]
     if len(found) != 1:
         some = "no version" if not found else f"{len(found)} versions"
         raise RolloutError(f"--to: {some} of {script.worker} can be named {wanted!r}.", fix="see `edgewright versions`")
     return found[0].id
 
 
-def _is(version: Version, wanted: str) -> bool:
-    return str(version.number) == wanted or any(name.startswith(wanted) for name in (version.id, version.hash) if name)
+def _begins(version: Version, wanted: str) -> bool:
+    return any(name.startswith(wanted) for name in (version.id, version.hash) if name)

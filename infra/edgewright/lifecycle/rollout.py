@@ -12,15 +12,15 @@ from typing import Any, Literal
 from edgewright.engine.plan import Result, Step
 from edgewright.engine.select import Engine
 from edgewright.errors import ApiError, RolloutError
-from edgewright.lifecycle.journal import UnderWay, back_message, step_message, under_way
+from edgewright.lifecycle.journal import UnderWay, back_message, released_message, step_message, under_way, unverified
 from edgewright.lifecycle.script import Deployment, Script
 from edgewright.lifecycle.watch import Watch
 
 SMALLEST_SHARE = 0.01
 """Per cent that the reference of Cloudflare's API asks for at least; its guide deploys at 0 %, which is tried first."""
 
-Ended = Literal["unchanged", "done", "rolled_back", "could_not_run"]
-EXIT_CODES: dict[Ended, int] = {"unchanged": 0, "done": 0, "rolled_back": 1, "could_not_run": 2}
+Ended = Literal["unchanged", "done", "rolled_back", "broken", "could_not_run"]
+EXIT_CODES: dict[Ended, int] = {"unchanged": 0, "done": 0, "rolled_back": 1, "broken": 1, "could_not_run": 2}
 
 _VERSION, _DEPLOYMENT = "WorkerVersion", "WorkersDeployment"
 
@@ -47,7 +47,7 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 released, or nothing to release; 1 taken back; 2 could not be done."""
+        """0 released, or nothing to release; 1 taken back, or live and broken; 2 could not be done."""
         return EXIT_CODES[self.ended]
 
 
@@ -70,15 +70,20 @@ class Rollout:
             ApiError: a call failed; the next call goes on from what is live.
         """
         live = self.script.live()
-        step = under_way(live)
+        step, whole = under_way(live), unverified(live)
+        if whole is not None and not self._changed(whole):
+            return self._whole_verified(whole)
         if step is None:
             return self._begin(live)
-        planned = self.engine.preview(hold=step.old)
-        if _changes(planned, _VERSION) or self._made() != step.new:
+        if self._changed(step.new):
             self.tell(f"an earlier release, {step.new}, was under way; this is another, so that one is taken back")
             return self._begin(self._deploy({step.old: 100.0}, back_message(step.new, "another release"), live))
         self.tell(f"going on with the release of {step.new}, which was left at {step.share:g} %")
         return self._verified(step, live) if step.share < _first(self.steps) else self._raised(step, live)
+
+    def _changed(self, new: str) -> bool:
+        """Whether the stack says something else now than when this version was made."""
+        return _changes(self.engine.preview(hold=new), _VERSION) or self._made() != new
 
     def _begin(self, live: Deployment) -> Outcome:
         old = live.whole
@@ -98,7 +103,7 @@ class Rollout:
             self._tidy()
             return Outcome("unchanged", old, "what the stack says is live at 100 %")
         if notes or self.script.version(old).exports != self.script.version(new).exports:
-            return self._at_once(old, new, notes)
+            return self._at_once(new, notes, live)
         return self._verified(*self._placed(old, new, live))
 
     def _placed(self, old: str, new: str, live: Deployment) -> tuple[UnderWay, Deployment]:
@@ -140,34 +145,35 @@ class Rollout:
             if found.decision == "roll_back":
                 return self._back(step, live, found.reason, "rolled_back")
             self.tell(f"at {share:g} %: {found.reason}")
-        return self._finished(step.old, step.new, live)
+        return self._finished(step.new, live)
 
-    def _finished(self, old: str, new: str, live: Deployment) -> Outcome:
+    def _finished(self, new: str, live: Deployment) -> Outcome:
         """All requests, by the program itself, so that its state says what is live."""
         self._unless_overtaken(live)
         self.engine.up(hold=new)
         now = self.script.live()
         if now.whole != new:
-            self._deploy({new: 100.0}, step_message(new, 100), now)
+            self._deploy({new: 100.0}, released_message(new), now)
         self._tidy()
-        return Outcome("done", new, f"{new} has all requests, in the place of {old}")
+        return Outcome("done", new, f"{new} has all requests")
 
-    def _at_once(self, old: str, new: str, notes: Sequence[str]) -> Outcome:
+    def _at_once(self, new: str, notes: Sequence[str], live: Deployment) -> Outcome:
         """A change of Durable Object classes: no two versions may share requests over it, and none leads back."""
         self.tell("the Durable Object classes change: the new version gets all requests at once, and there is no way")
         self.tell("back to the old one. It is verified when it is live.")
         for note in notes:
             self.tell(note)
-        self.engine.up(hold=new)
+        self._deploy({new: 100.0}, step_message(new, 100), live)
+        return self._whole_verified(new)
+
+    def _whole_verified(self, new: str) -> Outcome:
+        """What is live already; its deployment says that it is not verified until it is."""
         self.tell(f"verifying {new}")
         checked = self.verify(new)
         if checked.verdict == "kept":
-            self._tidy()
-            return Outcome("done", new, f"{new} has all requests, in the place of {old}")
-        reason = (
-            f"verification: {checked.reason}; it stays live, as its classes leave no way back: mend it and roll out"
-        )
-        return Outcome("rolled_back" if checked.verdict == "broken" else "could_not_run", new, reason)
+            return self._finished(new, self.script.live())
+        reason = f"verification: {checked.reason}; its classes leave no way back, so mend the stack and roll out"
+        return Outcome("broken" if checked.verdict == "broken" else "could_not_run", new, reason)
 
     def _tidy(self) -> None:
         """What only the old version used is deleted now; a stack that has been changed meanwhile is left alone."""

@@ -3,7 +3,15 @@
 import uuid
 
 import pytest
-from edgewright.lifecycle.journal import LONGEST, back_message, step_message, taken_back, under_way
+from edgewright.lifecycle.journal import (
+    LONGEST,
+    back_message,
+    released_message,
+    step_message,
+    taken_back,
+    under_way,
+    unverified,
+)
 from edgewright.lifecycle.script import Deployment
 
 OLD, NEW = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
@@ -41,3 +49,17 @@ def test_what_was_taken_back_is_known_however_long_the_reason(reason):
     assert len(message.encode()) <= LONGEST
     assert taken_back(live({OLD: 100}, message)) == NEW
     assert taken_back(live({OLD: 100}, "")) is None
+
+
+@pytest.mark.parametrize(
+    ("shares", "message", "version"),
+    [
+        ({NEW: 100}, step_message(NEW, 100), NEW),
+        ({NEW: 100}, released_message(NEW), None),
+        ({NEW: 100}, step_message(OLD, 100), None),
+        ({NEW: 50, OLD: 50}, step_message(NEW, 50), None),
+        ({NEW: 100}, "", None),
+    ],
+)
+def test_what_has_all_requests_may_be_yet_to_be_verified(shares, message, version):
+    assert unverified(live(shares, message)) == version
