@@ -144,6 +144,12 @@ class Served:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1000
 
     @property
+    def memory_mib(self) -> float:
+        """What workerd holds now, MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    @property
     def peak_mib(self) -> float:
         """The most memory that workerd has held, MiB."""
         status = Path(f"/proc/{self.pid}/status").read_text()
