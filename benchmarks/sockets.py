@@ -1,8 +1,8 @@
 """A thousand open sockets of conversations: what they weigh, and how late a word is. ``make bench-sockets``.
 
 Each socket is one conversation's, in an object of its own. Memory is workerd's, as a difference to the same workerd
-before any was open. How late a word is: from the upstream's write to the client's read, for a stream over a socket and for
-the same stream as server-sent events, in the same run.
+before any was open. How late a word is: from the upstream's write to the client's read, for a stream over a socket and
+for the same stream as server-sent events, in the same run.
 """
 
 from __future__ import annotations
