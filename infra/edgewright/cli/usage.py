@@ -56,6 +56,8 @@ def usage(
     chosen = [name for name, on in {"--json": as_json, "--csv": as_csv, "--html": html, "--watch": watch}.items() if on]
     if len(chosen) > 1:
         raise UsageError(f"usage: {' and '.join(chosen)} do not go together.", fix="give one of them")
+    if bill and as_csv:
+        raise UsageError("usage: --bill does not go with --csv.", fix="leave one out, or use --json")
     target = _target(stack, url, key, project, engine, tenants=tenants)
     wanted = Wanted(since, start, end, _names(group_by), interval, bill)
     if watch:
