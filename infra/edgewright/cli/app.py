@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.markup import escape
 
-from edgewright.cli import drift, init, keys, local, rollout, stack, usage, verify
+from edgewright.cli import drift, evidence, init, keys, local, rollout, stack, usage, verify
 from edgewright.cli.console import err
 from edgewright.errors import EdgewrightError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(keys.app, name="keys")
+app.add_typer(evidence.app, name="evidence")
 app.command()(init.init)
 app.command()(init.token)
 app.command()(stack.render)
