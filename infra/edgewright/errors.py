@@ -10,6 +10,7 @@
     ├── LocalCloudError        the local cloud or workerd
     ├── UsageError             a report of usage cannot be had
     ├── RolloutError           a release cannot begin, or another deployment got in its way
+    ├── EvidenceError          evidence cannot be signed, or a file of it cannot be read
     └── VerifyError            the harness could not be run at all
 
 The CLI prints these without a traceback and exits 2. Catch ``EdgewrightError`` to catch them all.
@@ -75,6 +76,10 @@ class UsageError(EdgewrightError):
 
 class RolloutError(EdgewrightError):
     """A release cannot begin or go on: nothing is deployed, or somebody else deployed meanwhile."""
+
+
+class EvidenceError(EdgewrightError):
+    """Evidence cannot be signed, or a file of it or its key is missing or unfit."""
 
 
 class VerifyError(EdgewrightError):

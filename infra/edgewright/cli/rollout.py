@@ -13,13 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgewright.cli.console import err, out, print_json, working
+from edgewright.cli.harness import subject_of
 from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of
-from edgewright.errors import ConfigError
+from edgewright.errors import ConfigError, EvidenceError, VerifyError
 
 if TYPE_CHECKING:
     from edgewright.engine.api import CloudflareApi
     from edgewright.engine.select import Engine
-    from edgewright.lifecycle.rollout import Checked, Outcome, Verify
+    from edgewright.lifecycle.evidence import Place, Subject
+    from edgewright.lifecycle.rollout import Outcome, Verify
     from edgewright.lifecycle.script import Deployment, Script, Version
     from edgewright.lifecycle.watch import Watch
 
@@ -41,7 +43,9 @@ def rollout(
     as_json: Json = False,
 ) -> None:
     """Release by steps: verify beside what is live, raise, watch. Exit 0: done; 1: taken back; 2: could not run."""
+    from edgewright.engine.embedded import EmbeddedEngine
     from edgewright.engine.select import api_of, select
+    from edgewright.lifecycle.evidence import Place
     from edgewright.lifecycle.rollout import Rollout
 
     shares, seconds = _steps(steps), _span(watch)
@@ -49,10 +53,12 @@ def rollout(
     chosen = select(root, stack, engine)
     outputs = chosen.outputs(reveal=True)
     api = api_of(root, stack, chosen)
+    script = _script(api, outputs)
+    place = Place.of(root, stack, embedded=isinstance(chosen, EmbeddedEngine))
     release = Rollout(
         engine=chosen,
-        script=_script(api, outputs),
-        verify=_verifier(outputs, suite or []),
+        script=script,
+        verify=_verifier(outputs, script, suite or [], stack, place),
         watch=_watch(api, outputs, seconds, min_requests) if seconds else None,
         steps=shares,
         tell=lambda said: err.print(f" {escape(said)}"),
@@ -146,32 +152,31 @@ def _script(api: CloudflareApi, outputs: dict[str, Any]) -> Script:
     return Script(api, outputs["account_id"], outputs["worker"])
 
 
-def _verifier(outputs: dict[str, Any], suites: list[str]) -> Verify:
-    """The harness against one version of the deployed stack, in a process of its own."""
-    from edgewright_verify.report.terminal import TerminalReport
-    from edgewright_verify.runner import Options, examine, problem_with
-
+def _verifier(outputs: dict[str, Any], script: Script, suites: list[str], stack: str, place: Place) -> Verify:
+    """The harness against one version of the deployed stack, in a process of its own; what it keeps is signed."""
+    from edgewright.cli.harness import examined
     from edgewright.lifecycle.rollout import Checked
 
     def verify(version: str) -> Checked:
-        options = Options(
-            url=outputs["url"],
-            key=outputs.get("verify_key"),
-            other_key=outputs.get("other_key"),
-            drill_secret=outputs.get("drill_secret"),
-            model=outputs.get("verify_model"),
-            pin=f"{outputs['worker']}={version}",
-            suites=suites,
-        )
-        problem = problem_with(options)
-        if problem is not None:
-            return Checked("could_not_run", problem)
-        report = TerminalReport(quiet=False, no_color=False, file=sys.stderr)
-        document, detail = examine(options, report.event)
-        report.close(document, detail)
+        try:
+            document = examined(outputs, version, suites)
+        except VerifyError as error:
+            return Checked("could_not_run", str(error))
+        if document["verdict"] == "kept":
+            _sign(document, subject_of(stack, outputs, version, script.version(version).hash, suites), place)
         return Checked(document["verdict"], document["problem"] or _broken(document))
 
     return verify
+
+
+def _sign(document: dict[str, Any], subject: Subject, place: Place) -> None:
+    """A release is not held up by a key that is not there."""
+    from edgewright.lifecycle.evidence import statement_of, write
+
+    try:
+        write(place, statement_of(document, subject))
+    except EvidenceError as error:
+        err.print(f"[yellow]no evidence is written: {escape(str(error))}[/]")
 
 
 def _broken(document: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ class Deployment:
             outputs = kind.do_read(self.api, old.inputs, old.id) if old else None
             if old is None or outputs is None:
                 return self._create(urn, kind, wanted, inputs, "create", ())
-            changed = differences(old.inputs, wanted.inputs)
+            changed = differences(old.inputs, wanted.inputs) or kind.changed_since(wanted.inputs, outputs)
             if not changed:
                 return self._keep(old, outputs, wanted)
             if kind.replaces(changed):

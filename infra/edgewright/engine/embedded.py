@@ -12,6 +12,7 @@ from edgewright.config import PROJECT, StackConfig, StackFile, from_stack_file
 from edgewright.engine import resources
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.deployment import Deployment
+from edgewright.engine.intended import Intended, record
 from edgewright.engine.plan import NONE, Listener, Policies, Result, ignore
 from edgewright.engine.state import State, locked
 from edgewright.errors import EngineError
@@ -111,6 +112,16 @@ class EmbeddedEngine:
             }
             hidden |= {name: held.get_secret_value() for name, held in known.items() if held and name in hidden}
         return {**state.outputs, **hidden}
+
+    def intended(self, api: CloudflareApi) -> list[Intended]:
+        """What the program says now, its secrets left out; ``api`` is asked for zones alone.
+
+        Raises:
+            ConfigError: every finding.
+            EngineError: the stack is not deployed.
+        """
+        self.config()
+        return record(self._project / "infra", self.stack, self._program_config(api, {}), api, self.outputs())
 
     def _run(self, listener: Listener, hold: str | None, *, dry_run: bool) -> Result:
         self.config()  # wrong configuration ends here, before the slow imports and any call

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import pulumi
 from pulumi.runtime import mocks, set_all_config
@@ -18,11 +18,21 @@ from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from edgewright.config import PROJECT
-from edgewright.engine.deployment import Deployment, Options
+from edgewright.engine.deployment import Options
 from edgewright.engine.values import from_struct, is_secret, to_struct
 from edgewright.errors import EdgewrightError, EngineError
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+class Registry(Protocol):
+    """What takes the registrations of a program: a deployment, or what only writes them down."""
+
+    def register(
+        self, urn: str, token: str, name: str, inputs: dict[str, Any], options: Options, /
+    ) -> tuple[str, dict[str, Any]]:
+        """Take one resource; its id and outputs."""
+        ...
 
 
 class DeploymentMonitor(mocks.MockMonitor):
@@ -34,13 +44,13 @@ class DeploymentMonitor(mocks.MockMonitor):
 
     def __init__(
         self,
-        deployment: Deployment,
+        registry: Registry,
         invoke: Callable[[str, dict[str, Any]], dict[str, Any]],
         check: Callable[[Any, str], None] = lambda _request, _urn: None,
     ) -> None:
         super().__init__(cast("mocks.Mocks", None))
         self._check = check
-        self._deployment = deployment
+        self._registry = registry
         self._invoke = invoke
         self.outputs: dict[str, Any] = {}
         self.failure: EdgewrightError | None = None
@@ -63,7 +73,7 @@ class DeploymentMonitor(mocks.MockMonitor):
             return resource_pb2.RegisterResourceResponse(urn=urn)
         with self._noting_failures():
             self._check(request, urn)
-            identifier, outputs = self._deployment.register(
+            identifier, outputs = self._registry.register(
                 urn,
                 request.type,
                 request.name,

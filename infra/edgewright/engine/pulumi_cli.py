@@ -17,6 +17,9 @@ from edgewright.errors import EngineError
 if TYPE_CHECKING:
     from pulumi import automation
 
+    from edgewright.engine.api import CloudflareApi
+    from edgewright.engine.intended import Intended
+
 _OPERATIONS: dict[str, Operation] = {
     "same": "same",
     "create": "create",
@@ -74,6 +77,18 @@ class PulumiCli:
         """Outputs of the last `up`; secret ones as ``[secret]`` unless ``reveal``."""
         held = self._run(lambda stack: stack.outputs())
         return {name: out.value if reveal or not out.secret else "[secret]" for name, out in held.items()}
+
+    def intended(self, api: CloudflareApi) -> list[Intended]:
+        """What the program says now, its secrets left out; ``api`` is asked for zones alone.
+
+        Raises:
+            EngineError: the CLI failed, or the program did.
+        """
+        from edgewright.engine.intended import record
+
+        held = self._run(lambda stack: stack.get_all_config())
+        config = {name: value.value for name, value in held.items()}
+        return record(self._project / "infra", self.stack, config, api, self.outputs())
 
     @contextmanager
     def _config(self, hold: str | None) -> Iterator[str | None]:

@@ -24,13 +24,15 @@ class Kind:
     """How one resource type is created, read, changed and deleted.
 
     ``collection`` and the path of one item are filled from the inputs; ``update`` is the method of a change
-    (None: every change replaces); ``delete`` False: deleting sends nothing, as the provider does.
+    (None: every change replaces); ``delete`` False: deleting sends nothing, as the provider does. ``fixed``: it cannot
+    be changed once it is made, so that nobody can have changed it.
     """
 
     collection: str
     create: str = "POST"
     update: str | None = "PUT"
     delete: bool = True
+    fixed: bool = False
     replace_on: frozenset[str] = frozenset({"accountId"})
     path_inputs: frozenset[str] = frozenset({"accountId"})
     defaults: Mapping[str, Any] | None = None
@@ -41,6 +43,10 @@ class Kind:
     def replaces(self, changed: list[str]) -> bool:
         """Whether a change of these property paths needs a new resource."""
         return self.update is None or any(path.split(".")[0].split("[")[0] in self.replace_on for path in changed)
+
+    def changed_since(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> list[str]:
+        """Paths of ``inputs`` at which the API holds something else, as somebody has changed it by hand."""
+        return [] if self.fixed else _changed(inputs, outputs)
 
     def do_create(self, api: CloudflareApi, inputs: dict[str, Any]) -> dict[str, Any]:
         """Create it; the API's result in provider names."""
@@ -100,6 +106,18 @@ def _filled(body: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]
         if isinstance(value, Mapping) and isinstance(body.get(key), dict):
             filled[key] = _filled(body[key], value)
     return dict(sorted(filled.items()))
+
+
+def _changed(inputs: Mapping[str, Any], outputs: Mapping[str, Any], path: str = "") -> list[str]:
+    """What is not in ``outputs`` is no difference: some inputs are never told."""
+    found: list[str] = []
+    for key, value in inputs.items():
+        held = outputs.get(key)
+        if isinstance(value, Mapping) and isinstance(held, Mapping):
+            found += _changed(value, held, f"{path}{key}.")
+        elif key in outputs and held != value:
+            found.append(f"{path}{key}")
+    return found
 
 
 def _outputs(result: Any) -> dict[str, Any]:
@@ -172,6 +190,7 @@ KINDS: dict[str, Kind] = {
         "/accounts/{accountId}/workers/workers/{workerId}/versions",
         update=None,
         delete=False,
+        fixed=True,
         replace_on=ALL,
         path_inputs=frozenset({"accountId", "workerId"}),
         explain=_classes,
@@ -180,6 +199,7 @@ KINDS: dict[str, Kind] = {
         "/accounts/{accountId}/workers/scripts/{scriptName}/deployments",
         update=None,
         delete=False,
+        fixed=True,
         replace_on=ALL,
         path_inputs=frozenset({"accountId", "scriptName"}),
         holds=_is_live,

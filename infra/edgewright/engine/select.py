@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from edgewright.config import StackFile
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
+from edgewright.engine.intended import Intended
 from edgewright.engine.plan import NONE, Listener, Policies, Result, ignore
 from edgewright.engine.pulumi_cli import PulumiCli
 from edgewright.errors import ConfigError, EngineError
@@ -36,6 +37,10 @@ class Engine(Protocol):
 
     def outputs(self, *, reveal: bool = False) -> dict[str, Any]:
         """Outputs of the last `up`."""
+        ...
+
+    def intended(self, api: CloudflareApi) -> list[Intended]:
+        """What the program says now."""
         ...
 
 
