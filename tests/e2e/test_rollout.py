@@ -138,6 +138,10 @@ def test_a_good_release_gets_all_requests_and_none_fails(project, cloud):  # noq
     assert live(cloud)["id"] == deployed
     assert [row["share"] for row in versions(project)] == [100, None]
 
+    # What was verified is signed, for the version that has all requests now.
+    checked = cli("evidence", "check", "--json", cwd=project)
+    assert [each.split(":")[0] for each in json.loads(checked.stdout)["misfits"]] == ["these suites were not run"]
+
     # By hand, and back: what is live, what the state says and what a preview plans agree.
     assert run(project, "rollback")["version"] == out["version_id"]
     assert shares(cloud) == {out["version_id"]: 100}
