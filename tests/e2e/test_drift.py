@@ -2,14 +2,19 @@
 
 import base64
 import json
+import shutil
+from dataclasses import replace
 
 import httpx
 import pytest
+import yaml
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.lifecycle.drift import Account, mends
+from edgewright.lifecycle.evidence import Place, Subject, read, statement_of, write
 from edgewright.localcloud import LocalCloud
 from edgewright.paths import STATE_VARIABLE
+from edgewright_verify.settings import SUITES
 
 from .conftest import ROOT, cli, serving
 from .test_deploy import project, run  # noqa: F401 - `project` is a fixture
@@ -76,6 +81,16 @@ class Stack:
     @property
     def engine(self):
         return EmbeddedEngine(ROOT, "local", api=lambda: self.api, overrides=self.changes)
+
+    def project(self, folder):
+        """A project whose stack file says what this stack does."""
+        folder.mkdir()
+        (folder / "infra").symlink_to(ROOT / "infra")
+        shutil.copy(ROOT / "Pulumi.yaml", folder)
+        document = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())
+        document["config"].update({f"edgewright:{key}": value for key, value in self.changes.items()})
+        (folder / "Pulumi.local.yaml").write_text(yaml.safe_dump(document))
+        return folder
 
     @property
     def outputs(self):
@@ -267,6 +282,59 @@ def test_what_is_gone(stack):
         ("Worker edge-proxy-local", "there", "missing"),
     ]
     stack.mended()
+
+
+def test_evidence_stands_until_something_else_is_live(stack, tmp_path):
+    """From the verification by its command to the behaviour of a version that somebody deployed by hand."""
+    where = {
+        "CLOUDFLARE_BASE_URL": stack.hand.url,
+        "CLOUDFLARE_API_TOKEN": stack.api.token,
+        STATE_VARIABLE: str(tmp_path),
+        # What the CLI deploys and compares is what this test does: its stack file with the same addresses.
+        "EDGEWRIGHT_PROJECT": str(stack.project(tmp_path / "project")),
+    }
+
+    def ran(*arguments):
+        return cli(*arguments, **where)
+
+    done = ran("evidence", "check")
+    assert (done.returncode, "edgewright verify" in done.stderr) == (2, True)
+    done = ran("verify", "--stack", "local", "--suite", "models", "--evidence")
+    assert done.returncode == 0, done.stdout + done.stderr
+    unrun = "does not fit: these suites were not run: streaming, cache"
+    done = ran("evidence", "check")
+    assert (done.returncode, done.stdout.startswith(unrun), done.stdout.count("\n")) == (1, True, 1)
+
+    # With all suites it stands.
+    place = Place.of(ROOT, "local", embedded=True)
+    out = stack.outputs
+    told = read(place.envelope, place.public)["predicate"]["edgewright"]
+    assert (told["version_id"], told["url"]) == (out["version_id"], out["url"])
+    assert [each["outcome"] for each in told["promises"]].count("kept") > 3
+    subject = Subject("local", WORKER, out["version_id"], out["content_hash"], out["url"], SUITES)
+    full = {"verdict": "kept", "problem": None, **{key: told[key] for key in ("started", "seconds", "promises")}}
+    write(place, statement_of(full, subject))
+    done = ran("evidence", "check")
+    assert (done.returncode, "the evidence stands" in done.stdout) == (0, True), done.stdout + done.stderr
+
+    def other_code(body):
+        for module in body["modules"]:
+            source = base64.b64decode(module["content_base64"]).replace(b"model_not_found", b"model_is_missing")
+            module["content_base64"] = base64.b64encode(source).decode()
+
+    made = stack.hand.edited(other_code)
+    done = ran("evidence", "check")
+    assert done.returncode == 1
+    version = f"does not fit: version {out['version_id']} was verified, and {made} at 100 % is live"
+    assert done.stdout.splitlines()[0] == version
+
+    write(place, statement_of(full, replace(subject, suites=["models"])))
+    done = ran("drift", "--behaviour", "--json")
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])["drift"]
+    assert [each["what"].split(" ")[0] for each in found] == ["live", "code", "promise"]
+    assert "model_not_found" in found[-1]["what"]
+    assert found[-1]["found"].startswith("broken: ")
 
 
 def test_the_command_as_cron_runs_it(project):  # noqa: F811

@@ -133,6 +133,9 @@ def test_a_good_release_gets_all_requests_and_none_fails(project, cloud):  # noq
     assert shares(cloud) == {ended["version"]: 100}
     assert seen[out["version_id"]] > 0
     assert [row["share"] for row in versions(project)] == [100, None]
+    # What was verified is signed, for the version that has all requests now.
+    checked = cli("evidence", "check", "--json", cwd=project)
+    assert [each.split(":")[0] for each in json.loads(checked.stdout)["misfits"]] == ["these suites were not run"]
     assert run(project, "preview")["changes"] == 0
 
 

@@ -1,14 +1,17 @@
 """What is handed to the Automation API; the CLI itself is tried in e2e, where it is there."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
+from edgewright.engine.api import CloudflareApi
 from edgewright.engine.pulumi_cli import PulumiCli
 from edgewright.errors import EngineError
 from pulumi import automation
 
+ROOT = Path(__file__).parents[3]
 STACK = "config:\n  edgewright:environment: dev\nencryptionsalt: v1:salt\n"
 
 
@@ -60,6 +63,27 @@ def test_a_held_version_is_in_a_file_of_that_run_alone(engine):
     held = {"config": {"edgewright:environment": "dev", "edgewright:hold": "a" * 32}, "encryptionsalt": "v1:salt"}
     assert recorder.runs == [("preview", held), ("up", held)]
     assert engine.file.read_text() == STACK
+
+
+def test_what_the_program_says_is_found_out_with_the_stacks_own_configuration(engine, monkeypatch, tmp_path):
+    """The program itself is run, and neither the CLI nor the API registers anything; secrets are left out."""
+    monkeypatch.setenv("EDGEWRIGHT_STATE", str(tmp_path))
+    held = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
+    held |= {"edgewright:name": "mine", "edgewright:drill_secret": "d" * 64}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in held.items()}
+    outputs = {"namespace_id": "n" * 32, "worker": "mine-local", "version_id": "v" * 36}
+    recorder = SimpleNamespace(
+        get_all_config=lambda: {name: SimpleNamespace(value=text) for name, text in texts.items()},
+        outputs=lambda: {name: SimpleNamespace(value=value, secret=False) for name, value in outputs.items()},
+    )
+    engine(recorder)
+    found = PulumiCli(ROOT, "local").intended(CloudflareApi("http://127.0.0.1:9", "token"))
+    assert [each.kind for each in found] == ["WorkersKvNamespace", "Worker", "WorkerVersion", "WorkersDeployment"]
+    bindings = {each["name"]: each for each in found[2].inputs["bindings"]}
+    assert bindings["CACHE"]["namespace_id"] == "n" * 32
+    assert bindings["DRILL_SECRET"] == {"name": "DRILL_SECRET", "type": "secret_text", "text": "[secret]"}
+    assert found[3].inputs["versions"] == [{"percentage": 100, "version_id": "v" * 36}]
+    assert "d" * 64 not in repr(found)
 
 
 def test_what_the_held_version_may_use_is_not_deleted(engine):
