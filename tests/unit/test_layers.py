@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "config": {"errors", "keys"},
     "rendering": {"errors", "config", "assets"},
     "components": BASE | {"rendering"},
+    "provider": BASE | {"components"},
     "engine": BASE,
     "scaffold": {"errors", "assets", "config"},
     "localcloud": {"errors"},
