@@ -97,3 +97,10 @@ def test_a_project_made_in_an_empty_folder_is_deployed_at_once(installed, tmp_pa
 def test_the_whole_tour_runs_from_the_wheel(installed, tmp_path):
     done = run(installed, tmp_path, "-m", "edgewright.cli", "local", "demo")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_component_plugin_tells_its_schema_from_the_wheel(installed, tmp_path):
+    script = "import json, edgewright.provider as p; print(json.dumps(p.package_schema()))"
+    done = run(installed, tmp_path, "-c", script)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((ROOT / "docs/reference/component.schema.json").read_text())

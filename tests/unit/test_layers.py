@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "localcloud": {"errors"},
     "usage": {"errors", "assets"},
     "lifecycle": BASE | {"engine", "usage"},
-    "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage", "lifecycle"},
+    "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage", "lifecycle", "provider"},
 }
 
 

@@ -141,9 +141,16 @@ def outputs(
 
 
 def schema(
-    markdown: Annotated[bool, typer.Option("--markdown", help="The reference page instead of JSON Schema")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The reference page instead of the schema")] = False,
+    component: Annotated[bool, typer.Option("--component", help="Of the Pulumi package for other languages")] = False,
 ) -> None:
-    """Print the JSON Schema of a stack file."""
-    from edgewright.config import json_schema, reference
+    """Print the JSON Schema of a stack file, or the Pulumi package schema of the component."""
+    if component:
+        from edgewright import provider
 
-    typer.echo(reference() if markdown else json.dumps(json_schema(), indent=2), nl=not markdown)
+        page, emitted = provider.reference, provider.package_schema()
+    else:
+        from edgewright import config
+
+        page, emitted = config.reference, config.json_schema()
+    typer.echo(page() if markdown else json.dumps(emitted, indent=2), nl=not markdown)

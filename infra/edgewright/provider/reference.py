@@ -8,9 +8,10 @@ from edgewright.provider.schema import TOKEN, package_schema
 
 _HEAD = """# `EdgeProxy` in other languages
 
-Made from the package's schema ([component.schema.json](component.schema.json)); do not edit. How to use it:
-[other-languages.md](../howto/other-languages.md). The bounds of an input and the patterns that names have to match are
-in [configuration.md](configuration.md), under the same name in snake_case (`ttlSeconds` is `ttl_seconds`).
+Made by `edgewright schema --component --markdown`; do not edit. The same as Pulumi package schema:
+[component.schema.json](component.schema.json). How to use it: [other-languages.md](../howto/other-languages.md). The
+bounds of an input and the patterns that names have to match are in [configuration.md](configuration.md), under the same
+name in snake_case (`ttlSeconds` is `ttl_seconds`).
 
 Type token: `{token}`. Everything but the secrets is plain: a value that is known before the run, and not an output of
 another resource. Secrets may be outputs, and are kept as secrets however they are given. An input that is left out has
