@@ -47,10 +47,10 @@ TABLE: dict[tuple[str, int], Row] = {
 
 _HEAD = """# Errors of the fake API
 
-Every code that the [local cloud](local-cloud.md) answers with, by family. Written by `make reference` from `localcloud/error_table.py`
-and the families' `errors.py`; codes are not unique, so that a table is looked up by family and code. The envelope is
-`{"success": false, "errors": [{"code", "message"}], "messages": [], "result": null}`; the SQL API of Analytics Engine alone answers
-in plain text: 400 without a query, 403 `Authorization error`, 422 `Input was invalid: ...`.
+Every code that the [local cloud](local-cloud.md) answers with, by family. `make reference` writes this page from
+`localcloud/error_table.py` and the families' `errors.py`. Codes are not unique: the table is keyed by family and code.
+The envelope is `{"success": false, "errors": [{"code", "message"}], "messages": [], "result": null}`. The SQL API of
+Analytics Engine alone answers in plain text: 400 without a query, 403 `Authorization error`, 422 `Input was invalid`.
 
 """
 
