@@ -29,10 +29,10 @@ ROUTER = Router([route for routes in FAMILIES.values() for route in routes])
 HEAD = """# Coverage of Cloudflare's API
 
 What of Cloudflare's API v4 the [local cloud](local-cloud.md) offers: {offered} operations, each called with success by
-the test beside it; {live} of them by one that runs against a real account as well (*live*), if there is one. Of the {needed} operations that the Cloudflare provider calls for the resources of `EdgeProxy`,
-{there} are there. `make coverage` measures the tests and writes this page; who calls what is in
-`tests/conformance/callers.json`, from recordings of the real provider and from its source. In italics: callers that
-Edgewright does not use itself.
+the test beside it; {live} of them by one that runs against a real account as well (*live*), if there is one.
+Of the {needed} operations that the Cloudflare provider calls for the resources of `EdgeProxy`, {there} are there.
+`make coverage` measures the tests and writes this page; who calls what is in `tests/conformance/callers.json`, from
+recordings of the real provider and from its source. In italics: callers that Edgewright does not use itself.
 """
 
 
