@@ -1,6 +1,6 @@
 # One command a job. CI runs `make test` through .ci/run and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types worker unit conformance e2e release fuzz soak bench bench-sockets format clean
+.PHONY: help install demo test lint types worker unit conformance coverage upgrade-record reference e2e release fuzz soak bench bench-sockets format clean
 
 PYTHON ?= python3
 CASES ?= 100000
@@ -45,6 +45,15 @@ unit: $(READY) ## Python units
 
 conformance: $(READY) ## the fake API against recordings of the real provider
 	$(PYTEST) tests/conformance
+
+coverage: $(READY) ## measure which test covers which operation of the fake API; write docs/reference/coverage.md
+	$(PYTEST) tests/conformance --ignore tests/conformance/test_coverage.py --ignore tests/conformance/test_live.py --write-coverage
+
+upgrade-record: $(READY) ## keep what this version deploys, for the versions after it; AGAIN=--again replaces the record
+	$(BIN)/python tests/conformance/record_upgrade.py $(AGAIN)
+
+reference: $(READY) ## write the page of the fake API's errors, docs/reference/cloudflare-errors.md
+	$(BIN)/python -c 'from edgewright.localcloud.error_table import reference; print(reference(), end="")' > docs/reference/cloudflare-errors.md
 
 e2e: $(READY) ## deploy to the local cloud, drive with real clients
 	$(PYTEST) tests/e2e

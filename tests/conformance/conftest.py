@@ -1,49 +1,38 @@
-"""A local cloud, and a client of it that sends what a test says and nothing more."""
+"""A client of the local cloud (`api`), and one of the local cloud or a real account with the same tests (`account`).
 
-import httpx
+`account` runs each test twice. The second run is marked `live`; it needs ``CLOUDFLARE_API_TOKEN`` and
+``EDGEWRIGHT_LIVE_ACCOUNT``, for tests of zones ``EDGEWRIGHT_LIVE_ZONE`` too, and is skipped without them.
+"""
+
 import pytest
 from edgewright.localcloud import LocalCloud
 
+from . import coverage
+from .client import Client, Guest, LiveAccount
 
-class Client:
-    """Calls below ``/client/v4``; ``a`` and ``z`` are the paths of the account and the zone."""
+NO_ACCOUNT = "NOT RUN against a real account: set CLOUDFLARE_API_TOKEN and EDGEWRIGHT_LIVE_ACCOUNT"
+NO_ZONE = "NOT RUN against a real zone: set EDGEWRIGHT_LIVE_ZONE to the id of a zone of the account"
 
-    def __init__(self, cloud):
-        self.cloud = cloud
-        self.a = f"/accounts/{cloud.account_id}"
-        self.z = f"/zones/{cloud.zone_id}"
-        self.http = httpx.Client(
-            base_url=cloud.api_url, headers={"Authorization": f"Bearer {cloud.token}"}, trust_env=False, timeout=60
-        )
 
-    def control(self, method, path, **more):
-        """One call of the control API."""
-        headers = {"Authorization": f"Bearer {self.cloud.token}"}
-        answer = httpx.request(method, f"{self.cloud.control_url}/{path}", headers=headers, trust_env=False, **more)
-        answer.raise_for_status()
-        return answer.json()
+def pytest_addoption(parser):
+    parser.addoption("--write-coverage", action="store_true", help="measure which test covers which operation")
 
-    def log(self):
-        """The API calls since the reset."""
-        return self.control("GET", "requests")
 
-    def __call__(self, method, path, **more):
-        return self.http.request(method, path, **more)
+def pytest_configure(config):
+    config.stash[coverage.SEEN], config.stash[coverage.LIVE] = {}, set()
 
-    def result(self, method, path, **more):
-        answer = self(method, path, **more)
-        assert answer.status_code == 200, answer.text
-        assert answer.headers["content-type"] == "application/json"
-        body = answer.json()
-        assert body["success"] is True
-        return body["result"]
 
-    def refused(self, method, path, **more):
-        answer = self(method, path, **more)
-        body = answer.json()
-        assert body["success"] is False
-        assert body["result"] is None
-        return answer.status_code, body["errors"][0]["code"]
+def pytest_collection_modifyitems(items):
+    """What compares the runs of all others comes last; live tests are skipped without an account."""
+    items.sort(key=lambda item: item.name == coverage.LAST)
+    for item in items:
+        if item.get_closest_marker("live") and not LiveAccount.given():
+            item.add_marker(pytest.mark.skip(reason=NO_ACCOUNT))
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if session.config.getoption("--write-coverage") and exitstatus == 0:
+        coverage.write(session.config)
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +42,41 @@ def cloud():
 
 
 @pytest.fixture
-def api(cloud):
+def api(cloud, request):
     client = Client(cloud)
     client.control("POST", "reset")
     with client.http:
         yield client
+        coverage.note(request, client.log())
+
+
+@pytest.fixture(params=["fake", pytest.param("live", marks=pytest.mark.live)])
+def account(request):
+    yield from _fake_account(request) if request.param == "fake" else _live_account()
+
+
+@pytest.fixture
+def zoned(account):
+    """An account with a zone."""
+    if account.cloud.zone_id is None:
+        pytest.skip(NO_ZONE)
+    return account
+
+
+def _fake_account(request):
+    guest = Guest(request.getfixturevalue("cloud"))
+    guest.control("POST", "reset")
+    with guest.http:
+        yield guest
+        coverage.note(request, guest.log())
+        assert guest.leave() == []
+        state = guest.control("GET", "state")
+    assert not any(state[kind] for kind in ("workers", "versions", "kv_namespaces", "routes", "domains"))
+
+
+def _live_account():
+    guest = Guest(LiveAccount.from_environment())
+    with guest.http:
+        yield guest
+        left = guest.leave()
+    assert left == [], "left behind in the account; delete by hand"

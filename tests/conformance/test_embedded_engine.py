@@ -5,6 +5,9 @@ from pathlib import Path
 
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
+from edgewright.engine.state import State
+
+from . import coverage
 
 ROOT = Path(__file__).parents[2]
 RECORDING = Path(__file__).parent / "recordings" / "provider-trio.jsonl"
@@ -51,3 +54,40 @@ def test_a_destroy_sends_what_the_provider_sends(api, monkeypatch, tmp_path):
     engine.destroy()
     deleted = [call["path"].split("/")[-2] for call in api.log() if call["method"] == "DELETE"]
     assert sorted(deleted) == ["namespaces", "workers"]
+
+
+WHOLE = {
+    "routes": [{"pattern": "api.edgewright.test/*", "zone": "edgewright.test"}],
+    "custom_domain": {"hostname": "ai.edgewright.test", "zone": "edgewright.test"},
+}
+WITHOUT_SESSIONS = {"sessions": {"enabled": False}, "deleted_objects": ["Conversation"]}
+
+
+def forget(folder):
+    """The state as a crash leaves it: everything was made, and the answers were lost."""
+    state = State.load(folder / "stacks" / "local")
+    state.pending = list(state.resources)
+    state.resources = {}
+    state.save()
+
+
+def test_every_call_of_the_engine_is_on_the_page_of_coverage(api, monkeypatch, tmp_path):
+    monkeypatch.setenv("EDGEWRIGHT_STATE", str(tmp_path))
+
+    def engine(**overrides):
+        cloud = lambda: CloudflareApi(api.cloud.api_url, api.cloud.token)  # noqa: E731
+        return EmbeddedEngine(ROOT, "local", api=cloud, overrides=overrides)
+
+    engine(**WHOLE).up()
+    forget(tmp_path)
+    engine(**WHOLE).up()
+    engine(**WHOLE, **WITHOUT_SESSIONS, workers_dev=False).up()
+    engine().destroy()
+    called = {coverage.operation_of(call["method"], call["path"].removeprefix(coverage.API)) for call in api.log()}
+    listed = coverage.callers()
+    resources = {operation for found in listed["resources"].values() for operation in found}
+    commands = {each for who, found in listed["commands"].items() if "usage" not in who for each in found}
+    assert called <= resources | commands
+    assert commands <= called
+    state = api.control("GET", "state")
+    assert not any(state[kind] for kind in ("workers", "routes", "domains", "kv_namespaces"))

@@ -55,13 +55,13 @@ def check_scope(method: str, path: str) -> None:
 def _bearer(value: str) -> str:
     scheme, _, token = value.partition(" ")
     if scheme.lower() != "bearer" or not _TOKEN.fullmatch(token):
-        raise EnvelopeError("api", 6003, chain=[(6111, "Invalid format for Authorization header")])
+        raise EnvelopeError("api", 6003, chain=[6111])
     return token
 
 
 def _key(key: str | None, email: str | None) -> str:
     if email is None or not _EMAIL.fullmatch(email):
-        raise EnvelopeError("api", 6003, chain=[(6102, "Invalid format for X-Auth-Email header")])
+        raise EnvelopeError("api", 6003, chain=[6102])
     if key is None or not _KEY.fullmatch(key):
-        raise EnvelopeError("api", 6003, chain=[(6103, "Invalid format for X-Auth-Key header")])
+        raise EnvelopeError("api", 6003, chain=[6103])
     return key

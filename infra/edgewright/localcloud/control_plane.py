@@ -17,17 +17,10 @@ from edgewright.localcloud.account import Account
 from edgewright.localcloud.auth import check_credentials, check_scope
 from edgewright.localcloud.control import Control
 from edgewright.localcloud.envelope import EnvelopeError
+from edgewright.localcloud.operations import FAMILIES
 from edgewright.localcloud.permissions import check_permission
 from edgewright.localcloud.router import Call, Router
-from edgewright.localcloud.services.ai.urls import ROUTES as AI
 from edgewright.localcloud.services.analytics.errors import unauthorised
-from edgewright.localcloud.services.analytics.urls import ROUTES as ANALYTICS
-from edgewright.localcloud.services.identity.urls import ROUTES as IDENTITY
-from edgewright.localcloud.services.kv.urls import ROUTES as KV
-from edgewright.localcloud.services.routes.urls import ROUTES as ROUTES
-from edgewright.localcloud.services.scripts.urls import ROUTES as SCRIPTS
-from edgewright.localcloud.services.workers.urls import ROUTES as WORKERS
-from edgewright.localcloud.services.zones.urls import ROUTES as ZONES
 
 API_PREFIX, CONTROL_PREFIX = "/client/v4", "/control"
 _POLL = 0.02  # seconds between looks at the wish to stop
@@ -50,7 +43,7 @@ class ControlPlane(HTTPServerBase):
         super().__init__("127.0.0.1", 0, threaded=True)
         self._account = account
         self._parts = parts
-        self._router = Router((*IDENTITY, *ZONES, *KV, *WORKERS, *ROUTES, *SCRIPTS, *AI, *ANALYTICS))
+        self._router = Router([route for routes in FAMILIES.values() for route in routes])
         self._alone = threading.Lock()
 
     def serve(self, listening: socket.socket) -> None:

@@ -16,8 +16,8 @@ JSON = "application/json"
 class EnvelopeError(Exception):
     """A refusal of the API: status and message from the error table, by (family, code).
 
-    ``values`` fill the message; ``chain`` is the envelope's ``error_chain``, ``meta`` its ``meta``; ``status``
-    overrides the table's.
+    ``values`` fill the message; ``chain`` are the codes of the envelope's ``error_chain``, of the same family;
+    ``meta`` is its ``meta``; ``status`` overrides the table's.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class EnvelopeError(Exception):
         code: int,
         *,
         status: int | None = None,
-        chain: Sequence[tuple[int, str]] = (),
+        chain: Sequence[int] = (),
         headers: Mapping[str, str] | None = None,
         meta: Mapping[str, Any] | None = None,
         **values: Any,
@@ -35,7 +35,7 @@ class EnvelopeError(Exception):
         super().__init__(row.message.format_map(values))
         self.code = code
         self.status = status or row.status
-        self.chain = chain
+        self.chain = [(each, TABLE[family, each].message) for each in chain]
         self.headers = dict(headers or {})
         self.meta = meta
 

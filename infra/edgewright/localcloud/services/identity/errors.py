@@ -2,4 +2,4 @@
 
 from edgewright.localcloud.error_row import Row
 
-ERRORS = {1000: Row(401, "Invalid API Token")}
+ERRORS = {1000: Row(401, "Invalid API Token", "reported")}
