@@ -12,6 +12,8 @@ from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.lifecycle.drift import Account, mends
 from edgewright.lifecycle.evidence import Place, Subject, read, statement_of, write
+from edgewright.lifecycle.journal import back_message, step_message
+from edgewright.lifecycle.script import Script
 from edgewright.localcloud import LocalCloud
 from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.settings import SUITES
@@ -248,6 +250,20 @@ def test_a_split_that_is_no_rollout_of_ours(stack):
     assert lines(found) == [("live version", f"{made} at 100 %", f"{made} at 90 %, {other} at 10 %")]
     [far] = stack.drift("prod", embedded=False)
     assert far.mend == f"edgewright rollback --stack prod --to {made}"
+    stack.mended()
+
+
+def test_a_step_of_a_rollout_is_no_drift(stack):
+    """Told by the deployment's message; what is compared then is the new version."""
+    made, other = stack.outputs["version_id"], stack.hand.uploaded(lambda _body: None)
+    script = Script(stack.api, stack.outputs["account_id"], WORKER)
+    script.deploy({made: 90, other: 10}, step_message(other, 10))
+    assert stack.drift() == []
+    script.deploy({made: 100}, back_message(other, "verification: a promise"))
+    assert stack.drift() == []
+    script.deploy({other: 100}, back_message(made, "by hand"))
+    [found] = stack.drift()
+    assert found.found == f"{other} at 100 % ({back_message(made, 'by hand')})"
     stack.mended()
 
 

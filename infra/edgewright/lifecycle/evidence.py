@@ -15,7 +15,7 @@ from typing import Any
 
 from edgewright.errors import EvidenceError
 from edgewright.lifecycle.script import Deployment
-from edgewright.lifecycle.signing import Signer, key_id, opened
+from edgewright.lifecycle.signing import Signer, opened
 from edgewright.paths import stack_folder, state_folder
 
 SCHEMA = "edgewright-evidence/1"
@@ -100,7 +100,7 @@ def write(place: Place, statement: dict[str, Any]) -> None:
     if not place.public.exists():
         place.public.parent.mkdir(parents=True, exist_ok=True)
         place.public.write_text(signer.public, "utf8")
-    elif key_id(place.public.read_text("utf8")) != key_id(signer.public):
+    elif place.public.read_text("utf8").split() != signer.public.split():
         raise EvidenceError(
             f"{place.public}: is the public half of another key than the one that would sign.",
             fix="set EDGEWRIGHT_EVIDENCE_KEY to the one that belongs to it, or delete it to begin with a new key",
