@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgewright.cli.console import err, out, print_json, working
-from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of
+from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of, span
 from edgewright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from edgewright.lifecycle.script import Deployment, Script, Version
     from edgewright.lifecycle.watch import Watch
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smh])")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600}
 _SMALLEST_STEP = 0.01
 
 
@@ -44,7 +41,7 @@ def rollout(
     from edgewright.engine.select import api_of, select
     from edgewright.lifecycle.rollout import Rollout
 
-    shares, seconds = _steps(steps), _span(watch)
+    shares, seconds = _steps(steps), span("--watch", watch)
     root = project_of(project)
     chosen = select(root, stack, engine)
     outputs = chosen.outputs(reveal=True)
@@ -198,11 +195,3 @@ def _steps(given: str) -> list[float]:
     return shares if shares[-1] == 100 else [*shares, 100.0]
 
 
-def _span(given: str) -> float:
-    """Seconds."""
-    if given == "0":
-        return 0.0
-    found = _SPAN.fullmatch(given)
-    if not found:
-        raise ConfigError(f"--watch: {given!r} is no span of time.", fix="write e.g. 30s, 5m, 1h, or 0")
-    return float(found[1]) * _SECONDS[found[2]]
