@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.markup import escape
 
-from edgewright.cli import init, keys, local, preview_env, rollout, stack, usage, verify
+from edgewright.cli import init, keys, local, preview_env, promote, rollout, stack, usage, verify
 from edgewright.cli.console import err
 from edgewright.errors import EdgewrightError
 
@@ -38,6 +38,7 @@ app.command()(verify.verify)
 app.command()(rollout.rollout)
 app.command()(rollout.rollback)
 app.command()(rollout.versions)
+app.command()(promote.promote)
 app.command()(preview_env.preview_env)
 app.command()(usage.usage)
 app.command()(local.doctor)

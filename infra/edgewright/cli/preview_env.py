@@ -101,7 +101,9 @@ def _comment(facts: dict[str, Any]) -> str:
         "until": facts["expires"],
     }
     table = "".join(f"| {what} | {value} |\n" for what, value in rows.items())
-    return f"<!-- edgewright preview {facts['name']} -->\n### Preview `{facts['name']}`\n\n| | |\n| --- | --- |\n{table}"
+    return (
+        f"<!-- edgewright preview {facts['name']} -->\n### Preview `{facts['name']}`\n\n| | |\n| --- | --- |\n{table}"
+    )
 
 
 def _delete(wanted: PreviewStack, engine: str, *, as_json: bool) -> None:

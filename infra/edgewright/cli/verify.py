@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -52,9 +53,11 @@ def verify(
         unfit = {"--stack": stack, "--suite": suite, "--junit": junit, "--github": github, "--pin": pin}
         _refuse([name for name, value in unfit.items() if value], url, upstream)
         sys.exit(_wall(url, key, upstream, Wanted(repeat, report, markdown, as_json), project))
+    kept: Path | None = None
     if stack is not None:
         from edgewright.engine.select import select
 
+        kept = None if url or suite or pin else _kept(project_of(project), stack)
         outputs = select(project_of(project), stack, engine).outputs(reveal=True)
         url, key = url or outputs["url"], key or outputs.get("verify_key")
         other_key = other_key or outputs.get("other_key")
@@ -71,12 +74,24 @@ def verify(
         pin=pin,
         suites=suite or [],
         junit=junit,
-        json=report,
+        json=report or kept,
         markdown=markdown,
         json_stdout=as_json,
         github=github,
     )
-    sys.exit(run(options))
+    code = run(options)
+    if report and kept and report.is_file():
+        shutil.copyfile(report, kept)
+    sys.exit(code)
+
+
+def _kept(root: Path, stack: str) -> Path:
+    """Where the evidence of a whole run of the stack is kept."""
+    from edgewright.lifecycle.verified import kept_report
+
+    path = kept_report(root, stack)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _wall(url: str | None, key: str | None, upstream: str | None, wanted: Wanted, project: Path | None) -> int:

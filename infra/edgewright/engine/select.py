@@ -78,7 +78,7 @@ def select(
             "the pulumi CLI is not on PATH; it deploys every stack but `local`.",
             fix="install it as https://www.pulumi.com/docs/install says, or use --stack local",
         )
-    return PulumiCli(project, stack, policies)
+    return PulumiCli(project, stack, policies, base, overrides)
 
 
 def local_api(project: Path) -> CloudflareApi:
