@@ -126,18 +126,22 @@ class PulumiCli:
             yield str(path)
 
     def _plain(self) -> dict[str, Any]:
-        return {key: value for key, value in self._overrides.items() if key not in SECRET_KEYS}
+        """What replaces the base's keys and is no secret; a key that is to be absent is left out."""
+        given = self._overrides.items()
+        return {key: value for key, value in given if key not in SECRET_KEYS and value is not None}
 
     def _own(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The stack's own keys; of a base all but what this stack could not decrypt."""
-        secret = {f"{PROJECT}:{key}" for key in SECRET_KEYS}
-        return config if self._base is None else {key: value for key, value in config.items() if key not in secret}
+        """The stack's own keys; of a base those that are not replaced, and that this stack can decrypt."""
+        if self._base is None:
+            return config
+        gone = {f"{PROJECT}:{key}" for key in (*SECRET_KEYS, *self._overrides)}
+        return {key: value for key, value in config.items() if key not in gone}
 
-    def _secrets(self) -> dict[str, str]:
+    def _secrets(self, base: str) -> dict[str, str]:
         """The base's secrets and those in their place, as variables of the CLI's process."""
         from pulumi import automation
 
-        held = automation.select_stack(self._base, work_dir=str(self._project)).get_all_config()
+        held = automation.select_stack(base, work_dir=str(self._project)).get_all_config()
         decrypted = {key: _value(held[f"{PROJECT}:{key}"].value) for key in SECRET_KEYS if f"{PROJECT}:{key}" in held}
         replaced = {key: value for key, value in self._overrides.items() if key in SECRET_KEYS}
         return as_variables({**decrypted, **replaced})
@@ -146,21 +150,20 @@ class PulumiCli:
         from pulumi import automation
 
         try:
-            more = {}
-            if self._overrides:
-                more["opts"] = automation.LocalWorkspaceOptions(env_vars=self._secrets())
-            stack: automation.Stack = automation.create_or_select_stack(self.stack, work_dir=str(self._project), **more)
+            secrets = self._secrets(self._base) if self._base and self._overrides else {}
+            stack: automation.Stack = automation.create_or_select_stack(
+                self.stack,
+                work_dir=str(self._project),
+                opts=automation.LocalWorkspaceOptions(env_vars=secrets) if secrets else None,
+            )
             return action(stack)
         except automation.CommandError as error:
             raise EngineError(f"pulumi failed on stack {self.stack}:\n{error}") from None
 
 
 def _value(text: str) -> Any:
-    """The CLI tells every value as text, an object as JSON."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    """The CLI tells every value as text, an object or a list as JSON."""
+    return json.loads(text) if text.startswith(("{", "[")) else text
 
 
 class _Events:

@@ -5,6 +5,7 @@
 const OVERRIDES = "Cloudflare-Workers-Version-Overrides";
 const VERSION_KEY = "Cloudflare-Workers-Version-Key";
 const NAMED = "x-local-worker";
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 const BELOW = /^\/~([^/]+)/;
 
 export default {
@@ -43,7 +44,7 @@ function findWorker(table, url, named) {
     return table.workers[named] ? { worker: named } : { refusal: `${NAMED}: no Worker '${named}' is deployed` };
   }
   if (names.length === 1) return { worker: names[0] };
-  if (table.workers[table.first]) return { worker: table.first };
+  if (LOOPBACK.has(host) && table.workers[table.first]) return { worker: table.first };
   if (names.length === 0) return { refusal: "no Worker is deployed" };
   return { refusal: `${host} is bound to no Worker; name one of ${names.join(", ")} in the header ${NAMED}` };
 }
