@@ -71,8 +71,10 @@ def _deploy(wanted: PreviewStack, engine: str, ttl: timedelta, *, as_json: bool,
     from edgewright.engine.select import select
 
     expires = (datetime.now(UTC) + ttl).replace(microsecond=0)
+    overrides = wanted.overrides(expires)
+    wanted.config(overrides)  # wrong configuration ends here, before any call
     _previews(wanted.project, wanted.base, engine).check_free(wanted.worker, wanted.name)
-    chosen = select(wanted.project, wanted.stack, engine, base=wanted.base, overrides=wanted.overrides(expires))
+    chosen = select(wanted.project, wanted.stack, engine, base=wanted.base, overrides=overrides)
     with working(f"deploying preview {wanted.name}"):
         chosen.up(StepPrinter())
     outputs = chosen.outputs(reveal=True)
@@ -117,14 +119,18 @@ def _delete(wanted: PreviewStack, engine: str, *, as_json: bool) -> None:
 
 
 def _reaped(previews: Previews, root: Path, base: str, engine: str) -> list[Preview]:
+    from edgewright.config import StackFile
+    from edgewright.lifecycle.preview_stack import PreviewStack
+
     with working("removing the previews whose time is over"):
         removed = previews.reap(datetime.now(UTC))
+    file = StackFile.read(root, base)
     for each in removed:
-        own = _stack(root, base, each.mark.name)
+        own = PreviewStack(root, base, each.mark.name, file)
         if own.worker == each.worker:
             _forget(own, engine)
         else:
-            err.print(f"{each.worker} is of another stack than {base}: its state is left", style="dim")
+            err.print(f"{each.worker} was made from another stack than {base}: its state is left", style="dim")
     return removed
 
 

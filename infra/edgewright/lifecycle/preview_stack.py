@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edgewright.config import StackFile
+from edgewright.config import StackConfig, StackFile, from_stack_file
 from edgewright.errors import ConfigError
 from edgewright.keys import LocalSecrets
 from edgewright.paths import stack_folder
@@ -44,8 +44,8 @@ def mark_of(tags: list[str]) -> Mark | None:
     """The mark in a Worker's tags; None where there is none, or one that cannot be read."""
     names = [tag.removeprefix(_MARK) for tag in tags if tag.startswith(_MARK)]
     ends = [tag.removeprefix(_EXPIRES) for tag in tags if tag.startswith(_EXPIRES)]
-    if len(names) != 1 or len(ends) != 1:
-        return None
+    if len(names) != 1 or len(ends) != 1 or not _LABEL.fullmatch(names[0]):
+        return None  # a name is part of a folder's: nothing but a label may come from an account
     try:
         expires = datetime.strptime(ends[0], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
@@ -97,6 +97,15 @@ class PreviewStack:
     def _named(self) -> str:
         return f"{self.file.values.get('name')}-{self.name}"
 
+    def config(self, overrides: Mapping[str, Any]) -> StackConfig:
+        """The checked configuration; nothing is called.
+
+        Raises:
+            ConfigError: every finding.
+        """
+        encrypted = self.file.encrypted - set(overrides)
+        return from_stack_file(StackFile(self.stack, self.file.path, {**self.file.values, **overrides}, encrypted))
+
     def overrides(self, expires: datetime) -> dict[str, Any]:
         """What replaces keys of the base's file. Its secrets are made at the first call and kept in the state folder.
 
@@ -114,6 +123,7 @@ class PreviewStack:
             "routes": [],
             "custom_domain": None,
             "protect": False,
+            "deleted_objects": [],
             "alerts": {},
             "cache": {**_at_most(cache, ttl_seconds=CACHE_SECONDS), "retain_on_destroy": False},
             "sessions": _at_most(sessions, retention_seconds=RETENTION_SECONDS, replay_seconds=REPLAY_SECONDS),

@@ -24,7 +24,7 @@ SECRETS = {
     "drill_secret": "d" * 64,
     "alert_secrets": [new_webhook_secret()],
     "usage_token": "a-token",
-    "otlp_headers": {"authorization": "Basic a=,b c", "x-team": "é"},
+    "otlp_headers": {"authorization": "Basic a=,b c", "x-team": "%, ="},
 }
 
 
