@@ -68,7 +68,7 @@ def _checked(
     kept = Report(evidence or kept_report(root, source))
     wanted = Promotion(source, target, _config(root, source), _config(root, target), SUITES, accepted)
     with working(f"looking at what {source} has live"):
-        return wanted.check(script_of(root, source, engine), kept.last(), time.time())
+        return wanted.check(script_of(root, source, engine), kept, time.time())
 
 
 def _config(root: Path, stack: str) -> StackConfig:

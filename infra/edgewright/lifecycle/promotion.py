@@ -27,18 +27,20 @@ class Promotion:
     suites: Collection[str]
     accepted: Collection[str] = field(default=())
 
-    def check(self, script: Script, evidence: verified.Evidence | None, now: float) -> list[content.Difference]:
+    def check(self, script: Script, evidence: verified.Source, now: float) -> list[content.Difference]:
         """The values in which the two differ, if the promotion may go on; ``script`` is the source's Worker.
 
         Raises:
-            RolloutError: it may not; names every reason.
+            RolloutError: it may not; names every reason. Or the evidence cannot be read.
             ApiError: the source's live version cannot be read.
         """
         found = content.differences(self.from_config, self.to_config)
         rendered = render(self.from_config).content_hash
         reasons = [*self._live(script, rendered), *self._code(), *self._values(found)]
         fix = f"Fix: edgewright verify --stack {self.source}."
-        reasons += [f"{self.source}: {each}. {fix}" for each in verified.problems(evidence, rendered, self.suites, now)]
+        reasons += [
+            f"{self.source}: {each}. {fix}" for each in verified.problems(evidence.last(), rendered, self.suites, now)
+        ]
         if reasons:
             listed = "".join(f"\n  - {reason}" for reason in reasons)
             raise RolloutError(f"{self.source} cannot be promoted to {self.target}:{listed}")

@@ -47,7 +47,7 @@ def evidence(**changes):
 
 def check(target=None, *, source=STAGING, live=None, held="fresh", accepted=()):
     promotion = Promotion("staging", "prod", source, target or config("prod"), SUITES, accepted)
-    return promotion.check(live or script(), evidence() if held == "fresh" else held, NOW)
+    return promotion.check(live or script(), SimpleNamespace(last=lambda: evidence() if held == "fresh" else held), NOW)
 
 
 def test_drills_and_an_environments_own_values_are_no_other_content():
