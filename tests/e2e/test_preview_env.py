@@ -6,41 +6,41 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from edgewright.engine.api import CloudflareApi
-from edgewright.engine.embedded import EmbeddedEngine
-from edgewright.lifecycle.preview_stack import PreviewStack
+from edgewright.lifecycle.preview_stack import Mark
 from edgewright.lifecycle.previews import Previews
 
-from .conftest import cli
-from .test_deploy import change, chat, cloud, project, run  # noqa: F401 - fixtures
+from .inside import local_cloud, run, said
+from .test_deploy import change, chat, copied
 
 FROM = ("--from", "local")
 
 
-def made(project, name, *options):  # noqa: F811
+@pytest.fixture
+def project(tmp_path):
+    return copied(tmp_path)
+
+
+@pytest.fixture
+def cloud():
+    with local_cloud() as running:
+        yield running
+
+
+def made(project, name, *options):
     return run(project, "preview-env", "--name", name, *FROM, *options)
 
 
-def api_of(cloud):  # noqa: F811
-    return CloudflareApi(cloud["api_url"], cloud["token"])
+def api_of(cloud):
+    return CloudflareApi(cloud.api_url, cloud.token)
 
 
-def previews(cloud):  # noqa: F811
-    return Previews(api_of(cloud), cloud["account_id"])
+def previews(cloud):
+    return Previews(api_of(cloud), cloud.account_id)
 
 
-def made_here(project, cloud, name, expires):  # noqa: F811
-    """The same as `made`, in this process, which is faster: the outputs."""
-    wanted = PreviewStack.of(project, "local", name)
-    engine = EmbeddedEngine(
-        project, wanted.stack, api=lambda: api_of(cloud), overrides=wanted.overrides(expires), base="local"
-    )
-    engine.up()
-    return engine.outputs(reveal=True)
-
-
-def there(cloud):  # noqa: F811
+def there(cloud):
     """Names of Workers and titles of KV namespaces in the account."""
-    api, account = api_of(cloud), f"/accounts/{cloud['account_id']}"
+    api, account = api_of(cloud), f"/accounts/{cloud.account_id}"
     workers, namespaces = (
         api.call("GET", f"{account}{path}") for path in ("/workers/workers", "/storage/kv/namespaces")
     )
@@ -51,7 +51,7 @@ def ask(facts, key=None, text="hi"):
     return chat({"url": facts["url"], "verify_key": key or facts["verify_key"]}, text)
 
 
-def test_two_previews_share_nothing_with_each_other_or_the_stack_they_are_made_from(project, cloud):  # noqa: F811
+def test_two_previews_share_nothing_with_each_other_or_the_stack_they_are_made_from(project, cloud):
     change(project, custom_domain={"hostname": "ai.edgewright.test", "zone": "edgewright.test"}, protect=True)
     run(project, "up")
     stack = run(project, "outputs", "--show-secrets")
@@ -74,7 +74,7 @@ def test_two_previews_share_nothing_with_each_other_or_the_stack_they_are_made_f
     assert other.status_code == 404
 
 
-def test_the_same_name_updates_keeps_its_keys_and_lives_on(project, cloud):  # noqa: F811
+def test_the_same_name_updates_keeps_its_keys_and_lives_on(project, cloud):
     first = made(project, "pr-1", "--ttl", "1h")
     change(project, timeouts={"connect_ms": 9_000})
     second = made(project, "pr-1", "--ttl", "2h")
@@ -87,18 +87,17 @@ def test_the_same_name_updates_keeps_its_keys_and_lives_on(project, cloud):  # n
     assert (listed["name"], listed["expires"], listed["expired"]) == ("pr-1", second["expires"], False)
 
 
-def test_a_comment_names_the_address_and_no_secret(project, cloud):  # noqa: F811
+def test_a_comment_names_the_address_and_no_secret(project, cloud):
     del cloud
-    said = cli("preview-env", "--name", "pr-1", *FROM, "--markdown", cwd=project)
-    assert said.returncode == 0, said.stderr
+    comment, told = said(project, "preview-env", "--name", "pr-1", *FROM, "--markdown")
     facts = made(project, "pr-1")
-    assert said.stdout.startswith("<!-- edgewright preview pr-1 -->\n")
-    assert f"| address | {facts['url']} |" in said.stdout
+    assert comment.startswith("<!-- edgewright preview pr-1 -->\n")
+    assert f"| address | {facts['url']} |" in comment
     for secret in ("verify_key", "other_key", "drill_secret"):
-        assert facts[secret] not in said.stdout + said.stderr
+        assert facts[secret] not in comment + told
 
 
-def test_what_is_deleted_leaves_nothing_and_can_come_again(project, cloud):  # noqa: F811
+def test_what_is_deleted_leaves_nothing_and_can_come_again(project, cloud):
     before = made(project, "pr-1")
     made(project, "pr-2")
     assert run(project, "preview-env", "--delete", "--name", "pr-1", *FROM) == {"name": "pr-1", "removed": True}
@@ -110,15 +109,15 @@ def test_what_is_deleted_leaves_nothing_and_can_come_again(project, cloud):  # n
     assert ask(after).status_code == 200
 
 
-def test_reapers_at_once_remove_what_has_expired_and_nothing_else(project, cloud):  # noqa: F811
-    now, removed, failures = datetime.now(UTC), [], []
-    EmbeddedEngine(project, "local", api=lambda: api_of(cloud)).up()
-    for name, minutes in (("old-1", 0), ("old-2", -60), ("young", 60)):
-        made_here(project, cloud, name, now + timedelta(minutes=minutes))
+def test_reapers_at_once_remove_what_has_expired_and_nothing_else(project, cloud):
+    run(project, "up")
+    for name, ttl in (("old-1", "1m"), ("old-2", "1m"), ("young", "1d")):
+        made(project, name, "--ttl", ttl)
+    later, removed, failures = datetime.now(UTC) + timedelta(hours=1), [], []
 
     def reap():
         try:
-            removed.extend(each.mark.name for each in previews(cloud).reap(now))
+            removed.extend(each.mark.name for each in previews(cloud).reap(later))
         except Exception as error:
             failures.append(error)
 
@@ -132,38 +131,47 @@ def test_reapers_at_once_remove_what_has_expired_and_nothing_else(project, cloud
     left = ["edge-proxy-local", "edge-proxy-young-local"]
     assert there(cloud) == (left, [f"{worker}-cache" for worker in left])
     # A state that knows of what a reaper has removed is no hindrance.
-    assert ask(made_here(project, cloud, "old-1", now)).status_code == 200
-    (reaped,) = run(project, "preview-env", "--reap", *FROM)["removed"]
-    assert reaped["name"] == "old-1"
+    assert ask(made(project, "old-1")).status_code == 200
+
+
+def test_a_reaped_one_leaves_no_state_where_it_was_made(project, cloud):
+    made(project, "pr-1", "--ttl", "1m")
     assert run(project, "preview-env", "--reap", *FROM) == {"removed": []}
-    kept = sorted(path.name for path in (project / ".edgewright" / "stacks").iterdir())
-    assert kept == ["local", "local-preview-old-2", "local-preview-young"]
+    api, path = api_of(cloud), f"/accounts/{cloud.account_id}/workers/workers/edge-proxy-pr-1-local"
+    past = Mark("pr-1", datetime.now(UTC) - timedelta(seconds=1))
+    api.call("PATCH", path, {"tags": past.tags})
+    (listed,) = run(project, "preview-env", "--list", *FROM)["previews"]
+    assert listed["expired"] is True
+    (reaped,) = run(project, "preview-env", "--reap", *FROM)["removed"]
+    assert reaped["name"] == "pr-1"
+    assert there(cloud) == ([], [])
+    assert list((project / ".edgewright" / "stacks").iterdir()) == []
 
 
-def test_one_that_is_prolonged_meanwhile_stays(project, cloud, monkeypatch):  # noqa: F811
-    now, reaper = datetime.now(UTC), previews(cloud)
-    made_here(project, cloud, "pr-1", now)
+def test_one_that_is_prolonged_meanwhile_stays(project, cloud, monkeypatch):
+    made(project, "pr-1", "--ttl", "1m")
+    reaper = previews(cloud)
     seen = reaper.all()
-    made_here(project, cloud, "pr-1", now + timedelta(hours=2))
+    made(project, "pr-1", "--ttl", "2h")
     monkeypatch.setattr(reaper, "all", lambda: seen)
-    assert reaper.reap(now) == []
+    assert reaper.reap(datetime.now(UTC) + timedelta(minutes=5)) == []
     assert there(cloud)[0] == ["edge-proxy-pr-1-local"]
 
 
-def test_a_worker_without_our_mark_is_left_alone(project, cloud):  # noqa: F811
+def test_a_worker_without_our_mark_is_left_alone(project, cloud):
     api = api_of(cloud)
-    path = f"/accounts/{cloud['account_id']}/workers/workers"
+    path = f"/accounts/{cloud.account_id}/workers/workers"
     api.call("POST", path, {"name": "edge-proxy-pr-1-local", "tags": ["edgewright:expires=2020-01-01T00:00:00Z"]})
     api.call("POST", path, {"name": "torn", "tags": ["edgewright:preview=torn", "edgewright:expires=soon"]})
     assert previews(cloud).reap(datetime.now(UTC)) == []
     for mode in ((), ("--delete",)):
-        said = run(project, "preview-env", "--name", "pr-1", *FROM, *mode, expect=2)
-        assert "it is not the preview 'pr-1'" in said
+        refusal = run(project, "preview-env", "--name", "pr-1", *FROM, *mode, expect=2)
+        assert "it is not the preview 'pr-1'" in refusal
     assert there(cloud) == (["edge-proxy-pr-1-local", "torn"], [])
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "why"),
     [
         (("--name", "PR_1"), "'PR_1' is no DNS label"),
         (("--name", "pr-"), "'pr-' is no DNS label"),
@@ -176,15 +184,14 @@ def test_a_worker_without_our_mark_is_left_alone(project, cloud):  # noqa: F811
         (("--name", "a", "--markdown", "--delete"), "--markdown tells of a preview that is made"),
     ],
 )
-def test_a_mistake_gets_one_line_before_anything_is_called(project, options, said):  # noqa: F811
-    done = cli("preview-env", *FROM, *options, cwd=project)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "fix:" in done.stderr
+def test_a_mistake_gets_one_line_before_anything_is_called(project, options, why):
+    refusal = said(project, "preview-env", *FROM, *options, expect=2)[1]
+    assert why in refusal
+    assert "fix:" in refusal
 
 
-def test_production_is_no_base(project):  # noqa: F811
+def test_production_is_no_base(project):
     text = (project / "Pulumi.local.yaml").read_text().replace("environment: local", "environment: prod")
     (project / "Pulumi.live.yaml").write_text(text)
-    done = cli("preview-env", "--from", "live", "--engine", "embedded", "--name", "a", cwd=project)
-    assert (done.returncode, "--from: 'live' is production" in done.stderr) == (2, True), done.stderr
+    refusal = run(project, "preview-env", "--from", "live", "--engine", "embedded", "--name", "a", expect=2)
+    assert "--from: 'live' is production" in refusal

@@ -7,14 +7,19 @@ import pytest
 import yaml
 from edgewright.keys import new_client_key
 
-from .conftest import cli
-from .test_deploy import cloud, project, run  # noqa: F401 - fixtures
+from .inside import local_cloud, run, said
+from .test_deploy import copied
 
 EMBEDDED = ("--engine", "embedded")
 QUICK = ("--watch", "0", "--steps", "50,100")
 
 
-def write(project, stack, **values):  # noqa: F811
+@pytest.fixture
+def project(tmp_path):
+    return copied(tmp_path)
+
+
+def write(project, stack, **values):
     """A stack file: that of `local`, for another environment, with these keys."""
     document = yaml.safe_load((project / "Pulumi.local.yaml").read_text())
     path = project / f"Pulumi.{stack}.yaml"
@@ -36,66 +41,62 @@ def write(project, stack, **values):  # noqa: F811
 
 
 @pytest.fixture
-def stacks(project, cloud):  # noqa: F811
+def stacks(project):
     """Both are deployed; staging has drills and prod has not."""
     write(project, "staging", verification={"drills": True}, drill_secret="5" * 64)
     write(project, "prod", verification={})
-    for stack in ("staging", "prod"):
-        run(project, "up", "--stack", stack, *EMBEDDED)
-    return cloud
+    with local_cloud():
+        for stack in ("staging", "prod"):
+            run(project, "up", "--stack", stack, *EMBEDDED)
+        yield
 
 
-def promote(project, *options, expect=0):  # noqa: F811
-    done = cli("promote", "staging", "prod", *EMBEDDED, *options, "--json", cwd=project, timeout=400)
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done.stderr if expect == 2 else json.loads(done.stdout.splitlines()[-1])
+def promote(project, *options, expect=0):
+    return run(project, "promote", "staging", "prod", *EMBEDDED, *options, expect=expect)
 
 
-def verify(project, *options):  # noqa: F811
-    done = cli("verify", "--stack", "staging", *EMBEDDED, *options, cwd=project, timeout=400)
-    assert done.returncode == 0, done.stdout + done.stderr
+def verify(project, *options):
+    said(project, "verify", "--stack", "staging", *EMBEDDED, *options)
 
 
-def outputs(project, stack):  # noqa: F811
+def outputs(project, stack):
     return run(project, "outputs", "--stack", stack, *EMBEDDED)
 
 
-def test_only_what_staging_has_live_and_verified_comes_to_prod(project, stacks):  # noqa: F811
-    del stacks
+@pytest.mark.usefixtures("stacks")
+def test_only_what_staging_has_live_and_verified_comes_to_prod(project):
     assert "staging: there is no evidence of a verification" in promote(project, expect=2)
     verify(project, "--suite", "models")
     assert "there is no evidence" in promote(project, expect=2), "a part is no evidence of the whole"
-    verify(project)
-    found = {each["key"]: each for each in promote(project, "--check")["differences"]}
-    assert (found["environment"]["staging"], found["environment"]["prod"]) == ("staging", "prod")
-    assert not any("sk-edge" in json.dumps(each) for each in found.values())
     before = outputs(project, "prod")
-
-    # Another content: verified anew, deployed in staging, and only then it may go.
     for stack in ("staging", "prod"):
         write(project, stack, timeouts={"connect_ms": 9_000})
     assert "this checkout renders" in promote(project, expect=2)
     run(project, "up", "--stack", "staging", *EMBEDDED)
-    assert "its last verification met the content" in promote(project, expect=2)
+    report = project / "report.json"
+    verify(project, "--report", report)
+    found = {each["key"]: each for each in promote(project, "--check")["differences"]}
+    assert (found["environment"]["staging"], found["environment"]["prod"]) == ("staging", "prod")
+    assert not any("sk-edge" in json.dumps(each) for each in found.values())
+
+    # The same report, from another machine; one that is too old, one of another content, and what is no report.
+    handed = ("--check", "--evidence", report)
+    document = json.loads(report.read_text())
+    assert promote(project, *handed)["promotable"]
+    report.write_text(json.dumps({**document, "started": (datetime.now(UTC) - timedelta(hours=25)).isoformat()}))
+    assert "25 hours old" in promote(project, *handed, expect=2)
+    report.write_text(json.dumps({**document, "target": {**document["target"], "hash": before["content_hash"]}}))
+    assert "its last verification met the content" in promote(project, *handed, expect=2)
+    report.write_text("{}")
+    assert "is no report of the harness" in promote(project, *handed, expect=2)
     assert outputs(project, "prod") == before
-    verify(project, "--report", project / "report.json")
+
     ended = promote(project, *QUICK)
     assert ended["outcome"] == "done"
     after = outputs(project, "prod")
     assert (after["version_id"], after["content_hash"] != before["content_hash"]) == (ended["version"], True)
     assert run(project, "preview", "--stack", "prod", *EMBEDDED)["changes"] == 0
-    assert promote(project, *QUICK)["outcome"] == "unchanged"
-
-    # The same report, from another machine, and one that is too old.
-    assert promote(project, "--check", "--evidence", project / "report.json")["promotable"]
-    report = json.loads((project / "report.json").read_text())
-    report["started"] = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
-    (project / "report.json").write_text(json.dumps(report))
-    assert "25 hours old" in promote(project, "--evidence", project / "report.json", expect=2)
-    (project / "report.json").write_text("{}")
-    assert "is no report of the harness" in promote(project, "--evidence", project / "report.json", expect=2)
 
 
-def test_a_stack_is_not_promoted_to_itself(project):  # noqa: F811
-    done = cli("promote", "prod", "prod", cwd=project)
-    assert (done.returncode, "'prod' is both stacks" in done.stderr) == (2, True)
+def test_a_stack_is_not_promoted_to_itself(project):
+    assert "'prod' is both stacks" in run(project, "promote", "prod", "prod", expect=2)

@@ -94,6 +94,10 @@ class PreviewStack:
         return f"{self._named}-{self.file.values.get('environment')}"
 
     @property
+    def _secrets(self) -> LocalSecrets:
+        return LocalSecrets(stack_folder(self.project, self.stack))
+
+    @property
     def _named(self) -> str:
         return f"{self.file.values.get('name')}-{self.name}"
 
@@ -104,7 +108,8 @@ class PreviewStack:
             ConfigError: every finding.
         """
         encrypted = self.file.encrypted - set(overrides)
-        return from_stack_file(StackFile(self.stack, self.file.path, {**self.file.values, **overrides}, encrypted))
+        file = StackFile(self.stack, self.file.path, {**self.file.values, **overrides}, encrypted)
+        return from_stack_file(file, secrets=self._secrets)
 
     def overrides(self, expires: datetime) -> dict[str, Any]:
         """What replaces keys of the base's file. Its secrets are made at the first call and kept in the state folder.
@@ -114,7 +119,7 @@ class PreviewStack:
         """
         values = self.file.values
         cache, sessions, usage = (_section(values, key) for key in ("cache", "sessions", "usage"))
-        secrets = LocalSecrets(stack_folder(self.project, self.stack)).fill(values)
+        secrets = self._secrets.fill(values)
         return {
             **{key: secrets[key] for key in _OWN_SECRETS},
             "name": self._named,
