@@ -16,14 +16,19 @@ import yaml
 from .conftest import EDGEWRIGHT, ROOT, clean_environment, cli, serving
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A copy of the project that a test may change, with its own state."""
-    folder = tmp_path / "project"
+def copied(into):
+    """A copy of the project, with its own state."""
+    folder = into / "project"
     shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns("edgewright", "__pycache__"))
     for name in ("Pulumi.yaml", "Pulumi.local.yaml"):
         shutil.copy(ROOT / name, folder)
     return folder
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project that a test may change."""
+    return copied(tmp_path)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "scaffold": {"errors", "assets", "config"},
     "localcloud": {"errors"},
     "usage": {"errors", "assets"},
-    "lifecycle": BASE | {"engine", "usage"},
+    "lifecycle": BASE | {"rendering", "engine", "usage"},
     "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage", "lifecycle", "provider"},
 }
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.markup import escape
 
-from edgewright.cli import drift, evidence, init, keys, local, rollout, stack, usage, verify
+from edgewright.cli import drift, evidence, init, keys, local, preview_env, promote, rollout, stack, usage, verify
 from edgewright.cli.console import err
 from edgewright.errors import EdgewrightError
 
@@ -40,6 +40,8 @@ app.command()(rollout.rollout)
 app.command()(rollout.rollback)
 app.command()(rollout.versions)
 app.command()(drift.drift)
+app.command()(promote.promote)
+app.command()(preview_env.preview_env)
 app.command()(usage.usage)
 app.command()(local.doctor)
 

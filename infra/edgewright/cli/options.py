@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,25 @@ PolicyPack = Annotated[
 PolicyPackConfig = Annotated[
     list[Path] | None, typer.Option("--policy-pack-config", help="JSON file with the pack's settings; repeatable")
 ]
+
+_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def span(option: str, given: str) -> float:
+    """Seconds of a span of time such as ``30s``, ``5m``, ``1h``, ``2d`` or ``0``.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    from edgewright.errors import ConfigError
+
+    if given == "0":
+        return 0.0
+    found = _SPAN.fullmatch(given)
+    if not found:
+        raise ConfigError(f"{option}: {given!r} is no span of time.", fix="write e.g. 30s, 5m, 1h, 2d, or 0")
+    return float(found[1]) * _SECONDS[found[2]]
 
 
 def project_of(given: Path | None) -> Path:

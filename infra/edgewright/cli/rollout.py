@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from edgewright.cli.console import err, out, print_json, working
 from edgewright.cli.harness import subject_of
-from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of
+from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of, span
 from edgewright.errors import ConfigError, EvidenceError, VerifyError
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from edgewright.lifecycle.script import Deployment, Script, Version
     from edgewright.lifecycle.watch import Watch
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smh])")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600}
 _SMALLEST_STEP = 0.01
 
 
@@ -43,34 +41,60 @@ def rollout(
     as_json: Json = False,
 ) -> None:
     """Release by steps: verify beside what is live, raise, watch. Exit 0: done; 1: taken back; 2: could not run."""
+    ended = release(project_of(project), stack, engine, Pace.of(steps, watch, min_requests, suite))
+    show(ended, as_json=as_json)
+    sys.exit(ended.exit_code)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a release goes: ``steps`` in per cent, each watched for ``watch`` seconds; ``suites`` empty: all."""
+
+    steps: list[float]
+    watch: float
+    min_requests: int
+    suites: list[str]
+
+    @classmethod
+    def of(cls, steps: str, watch: str, min_requests: int, suites: list[str] | None = None) -> Pace:
+        """From what is written on the command line.
+
+        Raises:
+            ConfigError: the steps or the span of time are none.
+        """
+        return cls(_steps(steps), span("--watch", watch), min_requests, suites or [])
+
+
+def release(root: Path, stack: str, engine: str, pace: Pace) -> Outcome:
+    """Release what a stack's program says now.
+
+    Raises:
+        RolloutError: see `Rollout.run`.
+    """
     from edgewright.engine.embedded import EmbeddedEngine
     from edgewright.engine.select import api_of, select
     from edgewright.lifecycle.evidence import Place
     from edgewright.lifecycle.rollout import Rollout
 
-    shares, seconds = _steps(steps), _span(watch)
-    root = project_of(project)
     chosen = select(root, stack, engine)
     outputs = chosen.outputs(reveal=True)
     api = api_of(root, stack, chosen)
     script = _script(api, outputs)
     place = Place.of(root, stack, embedded=isinstance(chosen, EmbeddedEngine))
-    release = Rollout(
+    made = Rollout(
         engine=chosen,
         script=script,
-        verify=_verifier(outputs, script, suite or [], stack, place),
-        watch=_watch(api, outputs, seconds, min_requests) if seconds else None,
-        steps=shares,
+        verify=_verifier(outputs, script, pace.suites, stack, place),
+        watch=_watch(api, outputs, pace.watch, pace.min_requests) if pace.watch else None,
+        steps=pace.steps,
         tell=lambda said: err.print(f" {escape(said)}"),
     )
     try:
         with working(f"rolling out {stack}"):
-            ended = release.run()
+            return made.run()
     except KeyboardInterrupt:
         err.print("left as it is; `edgewright rollout` goes on, `edgewright rollback` takes it back", style="yellow")
         raise
-    _show(ended, as_json=as_json)
-    sys.exit(ended.exit_code)
 
 
 def rollback(
@@ -83,7 +107,7 @@ def rollback(
     """Give all requests back to a version that has been."""
     from edgewright.lifecycle.rollback import roll_back
 
-    version = roll_back(_script_of(project_of(project), stack, engine), to)
+    version = roll_back(script_of(project_of(project), stack, engine), to)
     if as_json:
         print_json({"version": version})
     else:
@@ -94,7 +118,7 @@ def versions(
     stack: Stack = "local", project: Project = None, engine: EngineChoice = "auto", as_json: Json = False
 ) -> None:
     """List the versions that can be deployed, and the requests that each has."""
-    script = _script_of(project_of(project), stack, engine)
+    script = script_of(project_of(project), stack, engine)
     with working(f"reading the versions of {stack}"):
         found, live = script.versions(), script.live()
     if as_json:
@@ -121,7 +145,8 @@ def _row(version: Version, live: Deployment) -> dict[str, Any]:
     }
 
 
-def _show(ended: Outcome, *, as_json: bool) -> None:
+def show(ended: Outcome, *, as_json: bool) -> None:
+    """How a release ended."""
     if as_json:
         print_json({"outcome": ended.ended, "version": ended.version, "reason": ended.reason})
         return
@@ -138,7 +163,12 @@ def _show(ended: Outcome, *, as_json: bool) -> None:
         out.print(f"{ended.version} has all requests")
 
 
-def _script_of(root: Path, stack: str, engine: str) -> Script:
+def script_of(root: Path, stack: str, engine: str) -> Script:
+    """The Worker of a deployed stack.
+
+    Raises:
+        EngineError: it is not deployed.
+    """
     from edgewright.engine.select import api_of, select
 
     chosen: Engine = select(root, stack, engine)
@@ -208,13 +238,3 @@ def _steps(given: str) -> list[float]:
     if not shares or not rising or not all(_SMALLEST_STEP <= share <= 100 for share in shares):
         raise ConfigError(f"--steps: {given!r} are no rising per cents from 0.01 to 100.", fix="write e.g. 1,10,50,100")
     return shares if shares[-1] == 100 else [*shares, 100.0]
-
-
-def _span(given: str) -> float:
-    """Seconds."""
-    if given == "0":
-        return 0.0
-    found = _SPAN.fullmatch(given)
-    if not found:
-        raise ConfigError(f"--watch: {given!r} is no span of time.", fix="write e.g. 30s, 5m, 1h, or 0")
-    return float(found[1]) * _SECONDS[found[2]]

@@ -36,7 +36,8 @@ def render(
         bundle.write(output)
     modules = [{"name": module.name, "bytes": module.size, "sha256": module.sha256} for module in bundle.modules]
     if as_json:
-        print_json({"content_hash": bundle.content_hash, "bytes": bundle.size, "main": bundle.main, "modules": modules})
+        hashes = {"content_hash": bundle.content_hash, "code_hash": bundle.code_hash}
+        print_json({**hashes, "bytes": bundle.size, "main": bundle.main, "modules": modules})
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("module")

@@ -73,6 +73,7 @@ def _worker(config: StackConfig) -> dict[str, object]:
     return {
         "account_id": config.account_id,
         "name": config.worker_name,
+        "tags": config.tags or None,
         "subdomain": cloudflare.WorkerSubdomainArgs(enabled=config.workers_dev, previews_enabled=config.workers_dev),
         "observability": cloudflare.WorkerObservabilityArgs(
             enabled=config.observability.enabled,

@@ -40,6 +40,9 @@ def _absolute_http(value: str) -> str:
     return value.rstrip("/")
 
 
+# Cloudflare's own tags are of this form (`cf:service=x`); it takes no comma and no ampersand, and eight at most.
+Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:=/-]{1,100}$")]
+
 # What the Worker itself calls.
 Address = Annotated[str, AfterValidator(_absolute_http)]
 
@@ -415,6 +418,9 @@ class StackConfig(Section):
     workers_dev: bool = Field(default=True, description="serve on <worker>.<subdomain>.workers.dev")
     protect: bool = Field(
         default=False, description="`destroy` is refused: the Worker (with its objects) and the KV namespace stay"
+    )
+    tags: Annotated[list[Tag], Field(max_length=8)] = Field(
+        default=[], description="tags of the Worker; `edgewright preview-env` marks its own with them"
     )
     hold: str | None = Field(
         default=None,

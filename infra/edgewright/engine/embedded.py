@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ class EmbeddedEngine:
     """Runs one stack of the project in ``project`` against ``api``.
 
     ``overrides`` replace keys of the stack file, e.g. to put a real upstream behind the local stack. A run of the
-    program must satisfy ``policies``.
+    program must satisfy ``policies``. A stack without a file of its own has that of the stack ``base``.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class EmbeddedEngine:
         api: Callable[[], CloudflareApi] = CloudflareApi.from_environment,
         overrides: Mapping[str, Any] | None = None,
         policies: Policies = NONE,
+        base: str | None = None,
     ) -> None:
         self.stack = stack
         self._policies = policies
@@ -41,7 +43,7 @@ class EmbeddedEngine:
         self._api = api
         self._folder = stack_folder(project, stack)
         self._secrets = LocalSecrets(self._folder)
-        file = StackFile.read(project, stack)
+        file = StackFile.read(project, base or stack)
         self._file = StackFile(stack, file.path, {**file.values, **(overrides or {})}, file.encrypted)
         if file.encrypted:
             raise EngineError(
@@ -90,6 +92,12 @@ class EmbeddedEngine:
             state.outputs, state.secret_outputs, state.pending = {}, [], []
             state.save()
         return deployment.result
+
+    def forget(self) -> None:
+        """Remove the stack's state and secrets; what it made is left to the caller."""
+        if self._folder.is_dir():
+            with locked(self._folder):
+                shutil.rmtree(self._folder)
 
     def outputs(self, *, reveal: bool = False) -> dict[str, Any]:
         """The outputs of the last `up`; secret ones as ``[secret]`` unless ``reveal``.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from edgewright.config import PROJECT
+from edgewright.config.models import SECRET_KEYS
+from edgewright.config.variables import as_variables
 from edgewright.engine.plan import NONE, Listener, Operation, Policies, Result, Step, ignore
 from edgewright.errors import EngineError
 
@@ -32,11 +35,26 @@ _OPERATIONS: dict[str, Operation] = {
 
 
 class PulumiCli:
-    """Runs one stack of the project in ``project`` with the CLI and the backend it is logged in to."""
+    """Runs one stack of the project in ``project`` with the CLI and the backend it is logged in to.
 
-    def __init__(self, project: Path, stack: str, policies: Policies = NONE) -> None:
+    A stack without a file of its own has that of the stack ``base``, with ``overrides`` in the place of its keys: in
+    a file for one run, secrets in the environment of that run, so that no file and no command line holds them.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        stack: str,
+        policies: Policies = NONE,
+        base: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
         self.stack = stack
         self._project = project
+        self._base = base
+        self._overrides = dict(overrides or {})
+        # What a reaper on another machine has removed is in the state still.
+        self._refreshed = {} if base is None else {"refresh": True}
         # Absolute: the CLI runs in the project, a person's path is from where they are.
         given = {"policy_packs": policies.packs, "policy_pack_configs": policies.settings}
         self._policies = {name: [str(path.resolve()) for path in paths] for name, paths in given.items() if paths}
@@ -63,7 +81,9 @@ class PulumiCli:
             )
         events = _Events(listener)
         with self._config(hold) as file:
-            done = self._run(lambda stack: stack.up(on_event=events, config_file=file, **self._policies))
+            done = self._run(
+                lambda stack: stack.up(on_event=events, config_file=file, **self._policies, **self._refreshed)
+            )
         events.result.outputs = {name: out.value for name, out in done.outputs.items() if not out.secret}
         return events.result
 
@@ -90,27 +110,75 @@ class PulumiCli:
         config = {name: value.value for name, value in held.items()}
         return record(self._project / "infra", self.stack, config, api, self.outputs())
 
+    def forget(self) -> None:
+        """Remove the stack from the backend, and with it what is left of its resources."""
+        from pulumi import automation
+
+        try:
+            stack = automation.select_stack(self.stack, work_dir=str(self._project))
+        except automation.StackNotFoundError:
+            return
+        self.destroy()
+        self._run(lambda _: stack.workspace.remove_stack(self.stack))
+
     @contextmanager
     def _config(self, hold: str | None) -> Iterator[str | None]:
         """A stack file for one run that holds a version; None: the stack's own, which no run changes."""
-        if hold is None:
+        if hold is None and self._base is None:
             yield None
             return
-        document = yaml.safe_load((self._project / f"Pulumi.{self.stack}.yaml").read_text("utf8")) or {}
-        document["config"] = {**(document.get("config") or {}), f"{PROJECT}:hold": hold}
+        document = yaml.safe_load((self._project / f"Pulumi.{self._base or self.stack}.yaml").read_text("utf8")) or {}
+        given = self._plain() | ({"hold": hold} if hold else {})
+        document["config"] = {
+            **self._own(document.get("config") or {}),
+            **{f"{PROJECT}:{key}": value for key, value in given.items()},
+        }
+        if self._base is not None:
+            document = {"config": document["config"]}  # what encrypts is the base's own
         with tempfile.TemporaryDirectory(prefix="edgewright-") as folder:
             path = Path(folder, f"Pulumi.{self.stack}.yaml")
             path.write_text(yaml.safe_dump(document), "utf8")
             yield str(path)
 
+    def _plain(self) -> dict[str, Any]:
+        """What replaces the base's keys and is no secret; a key that is to be absent is left out."""
+        given = self._overrides.items()
+        return {key: value for key, value in given if key not in SECRET_KEYS and value is not None}
+
+    def _own(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The stack's own keys; of a base those that are not replaced, and that this stack can decrypt."""
+        if self._base is None:
+            return config
+        gone = {f"{PROJECT}:{key}" for key in (*SECRET_KEYS, *self._overrides)}
+        return {key: value for key, value in config.items() if key not in gone}
+
+    def _secrets(self, base: str) -> dict[str, str]:
+        """The base's secrets and those in their place, as variables of the CLI's process."""
+        from pulumi import automation
+
+        held = automation.select_stack(base, work_dir=str(self._project)).get_all_config()
+        decrypted = {key: _value(held[f"{PROJECT}:{key}"].value) for key in SECRET_KEYS if f"{PROJECT}:{key}" in held}
+        replaced = {key: value for key, value in self._overrides.items() if key in SECRET_KEYS}
+        return as_variables({**decrypted, **replaced})
+
     def _run(self, action: Any) -> Any:
         from pulumi import automation
 
         try:
-            stack: automation.Stack = automation.create_or_select_stack(self.stack, work_dir=str(self._project))
+            secrets = self._secrets(self._base) if self._base and self._overrides else {}
+            stack: automation.Stack = automation.create_or_select_stack(
+                self.stack,
+                work_dir=str(self._project),
+                opts=automation.LocalWorkspaceOptions(env_vars=secrets) if secrets else None,
+            )
             return action(stack)
         except automation.CommandError as error:
             raise EngineError(f"pulumi failed on stack {self.stack}:\n{error}") from None
+
+
+def _value(text: str) -> Any:
+    """The CLI tells every value as text, an object or a list as JSON."""
+    return json.loads(text) if text.startswith(("{", "[")) else text
 
 
 class _Events:

@@ -127,7 +127,8 @@ def _outputs(result: Any) -> dict[str, Any]:
     return outputs
 
 
-def _namespace_by_title(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
+def namespace_by_title(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
+    """The KV namespace of ``accountId`` with that ``title``, None if there is none."""
     page = 1
     while True:
         listed = api.call(
@@ -143,7 +144,8 @@ def _namespace_by_title(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
         page += 1
 
 
-def _worker_by_name(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
+def worker_by_name(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
+    """The Worker of ``accountId`` with that ``name``, None if there is none."""
     try:
         return api.call("GET", f"/accounts/{inputs['accountId']}/workers/workers/{quote(inputs['name'], safe='')}")
     except ApiError as error:
@@ -174,7 +176,7 @@ def _classes(api: CloudflareApi, old: dict[str, Any], new: dict[str, Any]) -> tu
 
 KINDS: dict[str, Kind] = {
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": Kind(
-        "/accounts/{accountId}/storage/kv/namespaces", find=_namespace_by_title
+        "/accounts/{accountId}/storage/kv/namespaces", find=namespace_by_title
     ),
     "cloudflare:index/worker:Worker": Kind(
         "/accounts/{accountId}/workers/workers",
@@ -184,7 +186,7 @@ KINDS: dict[str, Kind] = {
             "tags": [],
             "tail_consumers": [],
         },
-        find=_worker_by_name,
+        find=worker_by_name,
     ),
     "cloudflare:index/workerVersion:WorkerVersion": Kind(
         "/accounts/{accountId}/workers/workers/{workerId}/versions",

@@ -43,9 +43,23 @@ class Engine(Protocol):
         """What the program says now."""
         ...
 
+    def forget(self) -> None:
+        """Remove what is known of a stack whose resources are gone."""
+        ...
 
-def select(project: Path, stack: str, choice: str = "auto", policies: Policies = NONE) -> Engine:
+
+def select(
+    project: Path,
+    stack: str,
+    choice: str = "auto",
+    policies: Policies = NONE,
+    *,
+    base: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Engine:
     """The engine for a stack: ``auto`` is embedded for ``local`` and the pulumi CLI for every other.
+
+    A stack without a file of its own has that of the stack ``base``, with ``overrides`` in the place of its keys.
 
     Raises:
         ConfigError: no such choice, or no such stack.
@@ -53,12 +67,15 @@ def select(project: Path, stack: str, choice: str = "auto", policies: Policies =
     """
     if choice not in ("auto", "embedded", "pulumi"):
         raise ConfigError(f"engine: {choice!r} is none.", fix="use auto, embedded or pulumi")
-    if choice == "embedded" or (choice == "auto" and stack == "local"):
-        return EmbeddedEngine(project, stack, api=lambda: local_api(project), policies=policies)
-    if not (project / f"Pulumi.{stack}.yaml").is_file():
+    file = base or stack
+    if choice == "embedded" or (choice == "auto" and file == "local"):
+        return EmbeddedEngine(
+            project, stack, api=lambda: local_api(project), overrides=overrides, policies=policies, base=base
+        )
+    if not (project / f"Pulumi.{file}.yaml").is_file():
         known = sorted(path.suffixes[0][1:] for path in project.glob("Pulumi.*.yaml"))
         raise ConfigError(
-            f"stack {stack!r}: there is no Pulumi.{stack}.yaml in {project}.",
+            f"stack {file!r}: there is no Pulumi.{file}.yaml in {project}.",
             fix=f"use one of {', '.join(known)}" if known else "make a project: edgewright init",
         )
     if shutil.which("pulumi") is None:
@@ -66,7 +83,7 @@ def select(project: Path, stack: str, choice: str = "auto", policies: Policies =
             "the pulumi CLI is not on PATH; it deploys every stack but `local`.",
             fix="install it as https://www.pulumi.com/docs/install says, or use --stack local",
         )
-    return PulumiCli(project, stack, policies)
+    return PulumiCli(project, stack, policies, base, overrides)
 
 
 def local_api(project: Path) -> CloudflareApi:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from edgewright.rendering.context import config_values, entry_values
 from edgewright.rendering.environment import render_template
 
 ENTRY = "entry.js"
+CONFIG = "config.js"
 
 # Static imports and re-exports of a relative module, as worker_src writes them: one statement, double quotes.
 _IMPORT = re.compile(r'^\s*(?:import|export)\b[^;"]*?(?:\bfrom\s*)?"(\.[^"]+)"', re.MULTILINE)
@@ -60,10 +62,12 @@ class Bundle:
     @cached_property
     def content_hash(self) -> str:
         """Hex SHA-256 over the names and hashes of all modules; equal input gives an equal hash."""
-        digest = hashlib.sha256()
-        for module in self.modules:
-            digest.update(f"{module.name}\0{module.sha256}\n".encode())
-        return digest.hexdigest()
+        return _digest(self.modules)
+
+    @cached_property
+    def code_hash(self) -> str:
+        """Hex SHA-256 over all modules but the rendered values: equal for stacks that run the same code."""
+        return _digest(module for module in self.modules if module.name != CONFIG)
 
     def write(self, folder: Path) -> None:
         """Write the modules below ``folder``; folders are made, other files are left alone."""
@@ -71,6 +75,13 @@ class Bundle:
             path = folder / module.name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(module.source.encode())
+
+
+def _digest(modules: Iterable[Module]) -> str:
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(f"{module.name}\0{module.sha256}\n".encode())
+    return digest.hexdigest()
 
 
 def render(config: StackConfig) -> Bundle:
@@ -81,7 +92,7 @@ def render(config: StackConfig) -> Bundle:
     """
     rendered = {
         ENTRY: render_template(assets.templates(), "entry.js.j2", entry_values(config)),
-        "config.js": render_template(assets.templates(), "config.js.j2", {"config": config_values(config)}),
+        CONFIG: render_template(assets.templates(), "config.js.j2", {"config": config_values(config)}),
     }
     sources = _reachable(rendered, assets.worker_src())
     return Bundle(ENTRY, tuple(Module(name, sources[name]) for name in sorted(sources)))

@@ -70,7 +70,6 @@ def entry_values(config: StackConfig) -> dict[str, Any]:
     """Values of ``entry.js.j2``; only the upstream types in use are imported."""
     used = sorted({upstream.type for upstream in config.upstreams.values()})
     return {
-        "worker": config.worker_name,
         "features": [FEATURES[name] for name in config.features],
         "protocols": list(PROTOCOLS),
         "upstreams": [UPSTREAMS[name] for name in used],

@@ -124,3 +124,8 @@ def test_the_local_address_comes_first():
     config = from_values(VALUES, source="x")
     assert routing.addresses(config, "http://127.0.0.1:8787", [])[0] == "http://127.0.0.1:8787"
     assert routing.addresses(config, None, ["http://127.0.0.1:8787"])[0] == "http://127.0.0.1:8787"
+
+
+def test_a_worker_has_the_stacks_tags_and_none_are_sent_unless_given(deploy):
+    assert "tags" not in deploy().made["Worker"]
+    assert deploy(tags=["edgewright:preview=pr-1"]).made["Worker"]["tags"] == ["edgewright:preview=pr-1"]

@@ -29,8 +29,9 @@ class Recorder:
             held = SimpleNamespace(metadata=data)
             on_event(SimpleNamespace(resource_pre_event=None, res_outputs_event=held))
 
-    def up(self, on_event, config_file=None):
+    def up(self, on_event, config_file=None, refresh=None):
         del on_event
+        self.refreshed = refresh
         self._note("up", config_file)
         return SimpleNamespace(outputs={})
 
@@ -91,3 +92,64 @@ def test_what_the_held_version_may_use_is_not_deleted(engine):
     with pytest.raises(EngineError, match=r"deletes X edge-delete.*\n.*edgewright up"):
         engine(recorder).up(hold="a" * 32)
     assert [run for run, _ in recorder.runs] == ["preview"]
+
+
+class Backend:
+    """What a preview needs of the CLI: the base's decrypted values, and stacks that can be removed."""
+
+    def __init__(self, monkeypatch, recorder):
+        self.environments, self.removed, self.names = [], [], set()
+        recorder.destroy = lambda **_: self.removed.append("resources")
+        recorder.workspace = SimpleNamespace(remove_stack=self.removed.append)
+        held = {"edgewright:upstream_keys": '{"api": "sk-base"}', "edgewright:client_keys": '{"ci": "of-the-base"}'}
+        base = SimpleNamespace(get_all_config=lambda: {key: SimpleNamespace(value=text) for key, text in held.items()})
+
+        def made(name, work_dir, opts=None):
+            del work_dir
+            self.names.add(name)
+            self.environments.append(dict(opts.env_vars) if opts else {})
+            return recorder
+
+        def selected(name, work_dir):
+            del work_dir
+            if name == "dev":
+                return base
+            if name not in self.names:
+                raise automation.StackNotFoundError(SimpleNamespace(stdout="", stderr="", code=1))
+            return recorder
+
+        monkeypatch.setattr(automation, "create_or_select_stack", made)
+        monkeypatch.setattr(automation, "select_stack", selected)
+
+
+def test_a_preview_has_the_bases_values_and_no_secret_in_a_file(tmp_path, monkeypatch):
+    (tmp_path / "Pulumi.dev.yaml").write_text(
+        "config:\n  edgewright:environment: dev\n  edgewright:custom_domain: {hostname: a.b, zone: b}\n"
+        "  edgewright:upstream_keys: {api: {secure: sealed}}\n  cloudflare:baseUrl: https://x.example\n"
+        "encryptionsalt: v1:salt\n"
+    )
+    recorder = Recorder()
+    backend = Backend(monkeypatch, recorder)
+    overrides = {"name": "edge-proxy-pr-1", "custom_domain": None, "client_keys": {"ci": "of-the-preview"}}
+    engine = PulumiCli(tmp_path, "dev-preview-pr-1", base="dev", overrides=overrides)
+    engine.up()
+    assert recorder.refreshed is True
+    (run,) = recorder.runs
+    assert run == (
+        "up",
+        {
+            "config": {
+                "edgewright:environment": "dev",
+                "cloudflare:baseUrl": "https://x.example",
+                "edgewright:name": "edge-proxy-pr-1",
+            }
+        },
+    )
+    assert backend.environments == [
+        {"EDGEWRIGHT_UPSTREAM_API_KEY": "sk-base", "EDGEWRIGHT_CLIENT_KEY_CI": "of-the-preview"}
+    ]
+
+    PulumiCli(tmp_path, "dev-preview-pr-1", base="dev").forget()
+    assert backend.removed == ["resources", "dev-preview-pr-1"]
+    PulumiCli(tmp_path, "dev-preview-pr-2", base="dev").forget()
+    assert backend.removed == ["resources", "dev-preview-pr-1"]

@@ -33,11 +33,31 @@ def test_the_only_worker_answers_whatever_the_host(bench):
 def test_of_several_the_named_one_answers(bench, workers):
     del workers
     assert who(bench, "127.0.0.1", **{"x-local-worker": "beta"}) == "beta"
+    assert who(bench, "127.0.0.1", **{"x-local-worker": "gamma"}) == 404
+
+
+def test_of_several_the_first_has_the_bare_address_and_each_one_below_its_name(bench, workers):
+    del workers
+    addresses = {
+        each["name"]: each["subdomain"]["url"] for each in bench.result("GET", f"{bench.account}/workers/workers")
+    }
+    assert addresses == {"alpha": bench.cloud.url, "beta": f"{bench.cloud.url}/~beta"}
+    assert who(bench, "127.0.0.1", "/x") == "alpha"
+    answer = bench.edge.get("/~beta/a%2Fb?c=d").json()
+    assert (answer["worker"], answer["url"]) == ("beta", f"{bench.cloud.url}/a%2Fb?c=d")
+    assert bench.edge.get("/~beta").json()["url"] == f"{bench.cloud.url}/"
+    # A path that names no Worker is the Worker's own.
+    assert bench.edge.get("/~gamma/x").json()["url"] == f"{bench.cloud.url}/~gamma/x"
+
+
+def test_a_first_worker_without_a_deployment_answers_nothing(bench):
+    bench.result("POST", f"{bench.account}/workers/workers", json={"name": "empty"})
+    for name in ("alpha", "beta"):
+        bench.deploy(bench.handler(WHOAMI.format(name=name)), name=name)
     answer = bench.edge.get("/")
     assert answer.status_code == 404
     assert "alpha, beta" in answer.text
     assert "x-local-worker" in answer.text
-    assert who(bench, "127.0.0.1", **{"x-local-worker": "gamma"}) == 404
 
 
 def test_workers_dev_follows_its_switches(bench, workers):

@@ -243,3 +243,9 @@ def test_no_module_of_the_worker_loses_code_with_its_comments():
             if line.strip() and not left.strip() and not line.strip().startswith(("//", "/*", "*"))
         ]
         assert not lost, f"{path}: {lost}"
+
+
+def test_the_code_hash_is_of_all_but_the_values():
+    one, other = bundle(), bundle(name="other", environment="staging", limits={"max_messages": 5})
+    assert (one.code_hash == other.code_hash, one.content_hash == other.content_hash) == (True, False)
+    assert bundle(cors={"origins": ["https://a.example"]}).code_hash != one.code_hash

@@ -1,9 +1,12 @@
-// The local cloud's edge: which Worker answers a request (custom domain, route, workers.dev, the only one), and in
-// which version (override header, else by share). Bindings: TABLE, and one service per version, named by its id.
+// The local cloud's edge: which Worker answers a request (custom domain, route, workers.dev, `/~name`, the only one or
+// the first), and in which version (override header, else by share). Bindings: TABLE, and one service per version,
+// named by its id.
 
 const OVERRIDES = "Cloudflare-Workers-Version-Overrides";
 const VERSION_KEY = "Cloudflare-Workers-Version-Key";
 const NAMED = "x-local-worker";
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
+const BELOW = /^\/~([^/]+)/;
 
 export default {
   async fetch(request, env) {
@@ -13,6 +16,7 @@ export default {
     const found = findWorker(env.TABLE, url, request.headers.get(NAMED));
     if (found.refusal) return refuse(found.refusal);
     if (found.bound) url.protocol = "https:";
+    if (found.below) url.pathname = url.pathname.replace(BELOW, "") || "/";
     const version = pickVersion(found.worker, env.TABLE.workers[found.worker], request.headers);
     const forwarded = new Request(url, request);
     forwarded.headers.delete(NAMED);
@@ -22,7 +26,10 @@ export default {
   },
 };
 
-/** @returns {{worker?: string, bound?: boolean, refusal?: string}} bound: by its host, so the URL is public */
+/**
+ * @returns {{worker?: string, bound?: boolean, below?: boolean, refusal?: string}} bound: by its host, so the URL is
+ *   public; below: by the first part of the path, which is not the Worker's
+ */
 function findWorker(table, url, named) {
   const host = url.hostname;
   const owner = table.domains[host] ?? routeOf(table.routes, host, url.pathname + url.search);
@@ -31,10 +38,13 @@ function findWorker(table, url, named) {
     return { refusal: `${host} leads to ${owner ? `Worker '${owner}', which is not deployed` : "no Worker"}` };
   }
   const names = Object.keys(table.workers);
+  const below = BELOW.exec(url.pathname)?.[1];
+  if (below !== undefined && table.workers[below]) return { worker: below, below: true };
   if (named !== null) {
     return table.workers[named] ? { worker: named } : { refusal: `${NAMED}: no Worker '${named}' is deployed` };
   }
   if (names.length === 1) return { worker: names[0] };
+  if (LOOPBACK.has(host) && table.workers[table.first]) return { worker: table.first };
   if (names.length === 0) return { refusal: "no Worker is deployed" };
   return { refusal: `${host} is bound to no Worker; name one of ${names.join(", ")} in the header ${NAMED}` };
 }

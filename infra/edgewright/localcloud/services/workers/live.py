@@ -22,7 +22,9 @@ def live_plan(account: Account) -> Plan:
         shares = deployed[-1]["versions"]
         workers[worker["name"]] = [{"id": share["version_id"], "percentage": share["percentage"]} for share in shares]
         scripts += _scripts(account, worker, shares)
-    return Plan(tuple(scripts), {"workers": workers, "domains": _domains(account), "routes": _routes(account)})
+    first = next((worker["name"] for worker in account.workers.all()), None)
+    table = {"workers": workers, "first": first, "domains": _domains(account), "routes": _routes(account)}
+    return Plan(tuple(scripts), table)
 
 
 def _scripts(account: Account, worker: Doc, shares: list[Doc]) -> list[Script]:

@@ -85,12 +85,18 @@ def delete_worker(account: Account, worker: Doc) -> list[str]:
     return namespaces
 
 
+def address(account: Account, worker: Doc) -> str:
+    """Where a Worker answers on this machine: the first at the bare address, each other below ``/~<its name>``."""
+    first = account.workers.all()[0]["id"] == worker["id"]
+    return account.url if first else f"{account.url}/~{worker['name']}"
+
+
 def shown(account: Account, worker: Doc) -> Doc:
     """As the API shows it, its address the reachable one; what refers to it is not tracked."""
     hidden = ("migration_tag",)
     visible = {key: value for key, value in worker.items() if key not in hidden}
     suffix = f"{worker['name']}.{account.subdomain}.workers.dev"
-    visible["subdomain"] = {**worker["subdomain"], "url": account.url, "preview_url_suffix": suffix}
+    visible["subdomain"] = {**worker["subdomain"], "url": address(account, worker), "preview_url_suffix": suffix}
     return {**visible, "references": {name: [] for name in _REFERENCES}}
 
 

@@ -13,7 +13,7 @@ from edgewright.localcloud.account import ACCOUNT_EMAIL, Account, new_uuid
 from edgewright.localcloud.envelope import EnvelopeError
 from edgewright.localcloud.runtime.plan import OLDEST_DATE, Plan, Script
 from edgewright.localcloud.runtime.supervisor import Runtime
-from edgewright.localcloud.services.workers import checks, migrations, objects
+from edgewright.localcloud.services.workers import checks, migrations, models, objects
 from edgewright.localcloud.storage import Doc
 
 DEPLOYABLE = 100  # only so many of the newest versions can be deployed (cloudflare-api facts 4.7)
@@ -99,7 +99,7 @@ def shown(account: Account, worker: Doc, version: Doc, *, modules: bool) -> Doc:
         compatibility_flags=version.get("compatibility_flags") or [],
         usage_model=version.get("usage_model") or "standard",
         migration_tag=worker.get("migration_tag"),
-        urls=[account.url],
+        urls=[models.address(account, worker)],
     )
     if "exports" in doc:
         # What deletes or renames is told and done, and never read again.
