@@ -37,7 +37,7 @@ class Promotion:
         found = content.differences(self.from_config, self.to_config)
         rendered = render(self.from_config).content_hash
         reasons = [*self._live(script, rendered), *self._code(), *self._values(found)]
-        fix = f"Fix: edgewright verify --stack {self.source}."
+        fix = f"Fix: edgewright verify --stack {self.source} --evidence."
         reasons += [
             f"{self.source}: {each}. {fix}" for each in verified.problems(evidence.last(), rendered, self.suites, now)
         ]
