@@ -1,6 +1,6 @@
 # One command a job. CI runs `make test` through .ci/run and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types worker unit conformance coverage upgrade-record reference e2e release fuzz soak bench format clean
+.PHONY: help install demo test lint types worker unit conformance coverage upgrade-record reference e2e release fuzz soak bench bench-sockets format clean
 
 PYTHON ?= python3
 CASES ?= 100000
@@ -73,6 +73,9 @@ soak: $(READY) ## MINUTES=2 of mixed load on workerd, with a model that misbehav
 
 bench: $(READY) ## figures as ratios to a bare pass-through Worker
 	$(BIN)/python benchmarks/run.py
+
+bench-sockets: $(READY) ## what a thousand open sockets weigh, and how late a word is
+	$(BIN)/python benchmarks/sockets.py
 
 format: $(READY) ## ruff format and safe fixes
 	$(BIN)/ruff check --fix .

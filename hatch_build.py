@@ -8,7 +8,16 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SHIPPED = ("worker_src", "templates", "infra/__main__.py", "Pulumi.yaml", "Pulumi.local.yaml")
+SHIPPED = (
+    "worker_src",
+    "templates",
+    "infra/__main__.py",
+    "examples/github",
+    "policy/__main__.py",
+    "policy/PulumiPolicy.yaml",
+    "Pulumi.yaml",
+    "Pulumi.local.yaml",
+)
 
 
 class CustomBuildHook(BuildHookInterface):

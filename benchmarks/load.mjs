@@ -2,19 +2,23 @@
 // Arguments as JSON; prints {requests, failures, rate, first: {p50, p99}, total: {p50, p99}} (ms).
 import { Agent, request } from "node:http";
 
-const { url, key, connections, seconds, stream, pace, same } = JSON.parse(process.argv[2]);
+const { url, key, connections, seconds, stream, pace, same, conversation } = JSON.parse(process.argv[2]);
 const agent = new Agent({ keepAlive: true, maxSockets: connections });
 const first = [];
 const total = [];
 let failures = 0;
 let serial = 0;
 
-function once() {
+/** So many turns a conversation has. */
+const TURNS = 10;
+
+function once(caller) {
   return new Promise((resolve) => {
     const started = performance.now();
     const text = JSON.stringify({
       model: "m",
       stream,
+      ...(conversation ? { conversation: `talk-${process.pid}-${caller.name}-${Math.floor(caller.turns++ / TURNS)}` } : {}),
       ...(pace ? { user: String(pace) } : {}),
       messages: [{ role: "user", content: same ? "the same" : `question ${process.pid} ${serial++}` }],
     });
@@ -42,13 +46,14 @@ function once() {
   });
 }
 
-async function caller(until) {
-  while (performance.now() < until) await once();
+async function caller(name, until) {
+  const self = { name, turns: 0 };
+  while (performance.now() < until) await once(self);
 }
 
 const percentile = (values, share) => values.sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
 const begun = performance.now();
-await Promise.all(Array.from({ length: connections }, () => caller(begun + seconds * 1000)));
+await Promise.all(Array.from({ length: connections }, (_, name) => caller(name, begun + seconds * 1000)));
 const took = (performance.now() - begun) / 1000;
 agent.destroy();
 const summary = (values) => ({ p50: percentile(values, 0.5), p99: percentile(values, 0.99) });

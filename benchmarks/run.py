@@ -42,12 +42,22 @@ ALL: dict[str, object] = {
     "auth": {"keys": {"bench": {"tenant": "bench"}}, "signed_requests": True},
 }
 
+CORE = "core (auth, fallback, breaker)"
+RULES = [
+    {"name": of, "per": "key", "of": of, "at_most": 1_000_000_000, "window_seconds": 3_600}
+    for of in ("requests", "tokens")
+]
+
 # What each variant enables on top of routing and OpenAI decoding.
 VARIANTS: dict[str, dict[str, object]] = {
-    "core (auth, fallback, breaker)": {},
+    CORE: {},
     "all, memory cache": {**ALL, "cache": {"enabled": True, "kv": False}},
     "all, KV cache": {**ALL, "cache": {"enabled": True}},
+    "limited by two rules": {"limits": {"rules": RULES, "max_output_tokens": 100}},
+    "turn of a conversation": {"sessions": {"enabled": True}},
 }
+# What a request to a Durable Object adds is told against the same Worker without.
+OBJECTS = ("limited by two rules", "turn of a conversation")
 
 
 def config_of(port: int, changes: dict[str, object]) -> StackConfig:
@@ -70,7 +80,9 @@ def config_of(port: int, changes: dict[str, object]) -> StackConfig:
     )
 
 
-def service(name: str, modules: dict[str, str], main: str, bindings: list[str], folder: Path) -> str:
+def service(
+    name: str, modules: dict[str, str], main: str, bindings: list[str], objects: list[str], folder: Path
+) -> str:
     """One Worker of the config; its modules are written to ``folder`` and embedded."""
     lines = []
     for module in sorted(modules, key=lambda module: module != main):
@@ -78,8 +90,10 @@ def service(name: str, modules: dict[str, str], main: str, bindings: list[str], 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(modules[module])
         lines.append(f'(name = "{module}", esModule = embed "{name}/{module}")')
+    classes = ", ".join(f'(className = "{each}", uniqueKey = "{each}", enableSql = true)' for each in objects)
+    stored = f'durableObjectNamespaces = [{classes}], durableObjectStorage = (localDisk = "disk"),' if objects else ""
     return (
-        f'(name = "{name}", worker = (compatibilityDate = "2026-11-01",'
+        f'(name = "{name}", worker = (compatibilityDate = "2026-11-01",{stored}'
         f' compatibilityFlags = ["enable_request_signal"], modules = [{", ".join(lines)}],'
         f" bindings = [{', '.join(bindings)}]))"
     )
@@ -87,6 +101,7 @@ def service(name: str, modules: dict[str, str], main: str, bindings: list[str], 
 
 def write_config(folder: Path, label: str, port: int) -> None:
     """A workerd configuration with one Worker, ``label`` of `VARIANTS` or `PLAIN`, in front of the stub."""
+    objects: list[str] = []
     if label in PLAIN:
         modules, main = {"main.js": (HERE / PLAIN[label]).read_text()}, "main.js"
         bindings = [f'(name = "UPSTREAM", text = "http://127.0.0.1:{port}")']
@@ -98,9 +113,13 @@ def write_config(folder: Path, label: str, port: int) -> None:
         bindings = [f'(name = "{name}", text = {json.dumps(text)})' for name, text in texts.items()]
         if config.kv:
             bindings.append('(name = "CACHE", kvNamespace = "kv")')
+        objects = config.objects
+        bindings += [f'(name = "{each.upper()}", durableObjectNamespace = "{each}")' for each in objects]
+    (folder / "disk").mkdir()
     kv = f'address = "127.0.0.1:{port}", http = (injectRequestHeaders = [(name = "x-kv", value = "1")])'
     services = [
-        service("main", modules, main, bindings, folder),
+        service("main", modules, main, bindings, objects, folder),
+        f'(name = "disk", disk = (path = "{folder / "disk"}", writable = true))',
         '(name = "internet", network = (allow = ["local"]))',
         f'(name = "kv", external = ({kv}))',
     ]
@@ -123,6 +142,12 @@ class Served:
         """CPU time that workerd has used, milliseconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1000
+
+    @property
+    def memory_mib(self) -> float:
+        """What workerd holds now, MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     @property
     def peak_mib(self) -> float:
@@ -169,6 +194,7 @@ class Case:
     stream: bool = False
     same: bool = False
     pace: int = 0
+    conversation: bool = False
 
     @property
     def kind(self) -> str:
@@ -193,7 +219,7 @@ class Round:
 
 def load(served: Served, case: Case, seconds: float) -> Round:
     """One round of load; ends the run if a request failed."""
-    more = {"stream": case.stream, "pace": case.pace, "same": case.same}
+    more = {"stream": case.stream, "pace": case.pace, "same": case.same, "conversation": case.conversation}
     arguments = {"url": served.url, "key": KEY, "connections": case.connections, "seconds": seconds, **more}
     before = served.cpu_ms
     done = subprocess.run(
@@ -218,7 +244,8 @@ class Figures:
 
 def compare(base: Served, ours: Served, case: Case, rounds: int, seconds: float) -> Figures:
     """Baseline and variant in turn; the first pair warms both up and is dropped."""
-    pairs = [(load(base, replace(case, same=False), seconds), load(ours, case, seconds)) for _ in range(rounds + 1)][1:]
+    plain = replace(case, same=False, conversation=False)
+    pairs = [(load(base, plain, seconds), load(ours, case, seconds)) for _ in range(rounds + 1)][1:]
     return Figures(
         rate=median(new.rate / old.rate for old, new in pairs),
         added_cpu=median(new.cpu - old.cpu for old, new in pairs),
@@ -230,6 +257,8 @@ def compare(base: Served, ours: Served, case: Case, rounds: int, seconds: float)
 def cases(label: str) -> list[Case]:
     """Every load of one variant."""
     found = [Case(label, connections, stream) for stream in (False, True) for connections in CONNECTIONS]
+    if label in OBJECTS:
+        return [replace(case, conversation=label == OBJECTS[1]) for case in found]
     if "cache" in label:
         found += [Case(label, connections, same=True) for connections in CONNECTIONS]
     return [*found, Case(label, 1, stream=True, pace=10), Case(label, 16, stream=True, pace=10)]
@@ -250,14 +279,15 @@ def main() -> None:
         for place, label in enumerate((LEAST, *VARIANTS)):
             folder = Path(name, str(place))
             folder.mkdir()
-            with serving(folder / "base", BASELINE, port) as base, serving(folder / "ours", label, port) as ours:
+            against = CORE if label in OBJECTS else BASELINE
+            with serving(folder / "base", against, port) as base, serving(folder / "ours", label, port) as ours:
                 for case in cases(label):
                     words = f"{case.label} {case.kind} {case.connections}"
                     if all(word in words for word in options.only.split()):
                         row(case, compare(base, ours, case, options.rounds, options.seconds))
-                peaks.append((label, ours.peak_mib, base.peak_mib))
-    for label, peak, least in peaks:
-        print(f"\nPeak memory, {label}: {peak:.0f} MiB, {peak / least:.2f} of the pass-through's {least:.0f} MiB.")
+                peaks.append((label, ours.peak_mib, against, base.peak_mib))
+    for label, peak, against, least in peaks:
+        print(f"\nPeak memory, {label}: {peak:.0f} MiB, {peak / least:.2f} of {least:.0f} MiB ({against}).")
     everything = config_of(1, {**ALL, "cache": {"enabled": True, "encryption": True}})
     bundle, started = render(everything), time.perf_counter()
     render(everything)

@@ -13,7 +13,9 @@ import uuid
 import httpx
 from openai import OpenAI
 
-URL, KEY = os.environ["EDGE_URL"].rstrip("/"), os.environ["EDGE_API_KEY"]
+URL, KEY = os.environ.get("EDGE_URL", "").rstrip("/"), os.environ.get("EDGE_API_KEY")
+if not URL or not KEY:
+    raise SystemExit("EDGE_URL and EDGE_API_KEY: not set. Fix: take both from what `edgewright local up` prints.")
 TALK = f"example-{uuid.uuid4().hex[:8]}"
 AFTER = 3
 """Events after which the connection is lost."""

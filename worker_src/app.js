@@ -18,12 +18,12 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, reports, sessions, signatures, sockets, streaming, summaries, usage } = features;
+  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, reports, sessions, signatures, sockets, streaming, summaries, telemetry, usage } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const socket = sockets?.(config);
   const session = sessions?.(config, { protocols, relay, sockets: socket });
-  const used = usage?.(config, { alerts: alerts?.(config) });
+  const used = usage?.(config, { alerts: alerts?.(config), telemetry: telemetry?.(config) });
   const report = reports?.(config);
   const routes = [...ROUTES, ...[session, used, report].flatMap((each) => each?.routes ?? [])];
   const limit = limits?.(config);

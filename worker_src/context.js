@@ -21,6 +21,8 @@ export function createContext(request, env, execution, config) {
     started: Date.now(),
     signal: request.signal,
     waitUntil: (promise) => execution.waitUntil(promise),
+    /** Work that goes on after all else, and that nothing waits for. */
+    afterwards: (promise) => execution.waitUntil(promise),
     /** Who calls: set by auth; without auth everybody is one tenant. */
     caller: { name: "anonymous", tenant: "public", models: null, routes: null, expires: null },
     route: null,

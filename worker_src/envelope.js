@@ -17,6 +17,8 @@ export async function envelope(context, next) {
   const answer = context.request.method === "HEAD" ? new Response(null, response) : response;
   answer.headers.set("x-request-id", context.id);
   answer.headers.set("x-edge-version", (context.env.CONTENT_HASH ?? "").slice(0, 16));
+  // Secrets and bindings are not in the hash: two versions may share it, and a rollout must tell them apart.
+  if (context.env.VERSION) answer.headers.set("x-edge-version-id", context.env.VERSION.id);
   if (context.chat) factHeaders(answer.headers, context);
   return answer;
 }

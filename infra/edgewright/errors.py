@@ -9,6 +9,8 @@
     ├── EngineError            the Pulumi program, the CLI, or the state of a stack
     ├── LocalCloudError        the local cloud or workerd
     ├── UsageError             a report of usage cannot be had
+    ├── RolloutError           a release cannot begin, or another deployment got in its way
+    ├── EvidenceError          evidence cannot be signed, or a file of it cannot be read
     └── VerifyError            the harness could not be run at all
 
 The CLI prints these without a traceback and exits 2. Catch ``EdgewrightError`` to catch them all.
@@ -70,6 +72,14 @@ class LocalCloudError(EdgewrightError):
 
 class UsageError(EdgewrightError):
     """A report of usage cannot be had: the proxy or Analytics Engine does not answer, or refuses."""
+
+
+class RolloutError(EdgewrightError):
+    """A release cannot begin or go on: nothing is deployed, or somebody else deployed meanwhile."""
+
+
+class EvidenceError(EdgewrightError):
+    """Evidence cannot be signed, or a file of it or its key is missing or unfit."""
 
 
 class VerifyError(EdgewrightError):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import queue
 import secrets
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.keys import new_client_key
 from edgewright.localcloud import LocalCloud
 from edgewright.paths import STATE_VARIABLE
+from werkzeug import Response
 
 from .conftest import ROOT
 
@@ -23,6 +25,7 @@ CANARIES = {
     "sealing key": secrets.token_hex(32),
     "drill secret": secrets.token_hex(32),
     "usage token": secrets.token_hex(20),
+    "collector's key": f"otlp-{secrets.token_hex(16)}",
     "unknown key": new_client_key(),
     "prompt": f"prompt-{secrets.token_hex(16)}",
     "upstream's words": f"words-{secrets.token_hex(16)}",
@@ -55,6 +58,21 @@ def upstream(make_httpserver):
     return make_httpserver
 
 
+@pytest.fixture(scope="module")
+def spans(upstream):
+    """What a collector is sent, but for the key that it is sent by its header."""
+    got = queue.Queue()
+
+    def take(request):
+        named = {key.lower(): text for key, text in request.headers.items()}
+        assert named.pop("x-collector-key") == CANARIES["collector's key"]
+        got.put(request.get_data() + repr(named).encode())
+        return Response("{}", content_type="application/json")
+
+    upstream.expect_request("/v1/traces", method="POST").respond_with_handler(take)
+    return got
+
+
 class Model(dict):
     """Equal to every chat request for one model."""
 
@@ -71,7 +89,7 @@ MODELS = ("good", "refuses", "denies", "fails", "limits", "moves", "breaks", "ga
 
 
 @pytest.fixture(scope="module")
-def left_behind(upstream, tmp_path_factory):
+def left_behind(upstream, spans, tmp_path_factory):
     """Everything that can be seen after a deployment has been used: name of the sink -> its bytes."""
     folder = tmp_path_factory.mktemp("canaries")
     sinks = {}
@@ -81,7 +99,7 @@ def left_behind(upstream, tmp_path_factory):
         patch.setattr(tempfile, "tempdir", running)
         with LocalCloud(state_dir=folder / "cloud", token=CANARIES["usage token"]) as cloud:
             api = CloudflareApi(cloud.api_url, cloud.token)
-            engine = EmbeddedEngine(ROOT, "local", api=lambda: api, overrides=stack(upstream.url_for("/v1")))
+            engine = EmbeddedEngine(ROOT, "local", api=lambda: api, overrides=stack(upstream.url_for("")))
             engine.up(lambda step, done: sinks.__setitem__(f"step {step} {done}", repr(step).encode()))
             url = engine.outputs(reveal=True)["url"]
             sinks |= answers(url)
@@ -89,6 +107,7 @@ def left_behind(upstream, tmp_path_factory):
             sinks["preview"] = repr(engine.preview()).encode()
             sinks |= account(cloud)
             with_a_broken_kv(cloud, url)
+            sinks |= {f"spans {number}": spans.get(timeout=20) for number in range(CHATS)}
             [own] = Path(running).iterdir()
             sinks |= files(own, "run/")
     return sinks | files(folder, "")
@@ -109,9 +128,9 @@ def with_a_broken_kv(cloud, url):
         )
 
 
-def stack(base_url):
+def stack(address):
     """A stack whose every secret is a canary."""
-    upstream = {"type": "openai-compatible", "base_url": base_url, "key": "required"}
+    upstream = {"type": "openai-compatible", "base_url": f"{address}/v1", "key": "required"}
     return {
         "upstreams": {"api": upstream},
         "models": {name: {"targets": [{"upstream": "api", "model": name}]} for name in MODELS},
@@ -126,7 +145,13 @@ def stack(base_url):
         "cache_keys": [CANARIES["sealing key"]],
         "upstream_keys": {"api": CANARIES["upstream key"]},
         "drill_secret": CANARIES["drill secret"],
+        "observability": {"otlp": {"endpoint": address}},
+        "otlp_headers": {"x-collector-key": CANARIES["collector's key"]},
     }
+
+
+CHATS = 2 * len(MODELS) * 2 * 2 + 1
+"""How many requests are made: each of them is told to the collector."""
 
 
 def answers(url):
@@ -184,10 +209,15 @@ def test_a_canary_is_found_nowhere(left_behind, name):
 
 def test_the_search_would_find_them(left_behind):
     """The sinks are there and hold what they are to hold."""
+    spanned = b"".join(held for sink, held in left_behind.items() if sink.startswith("spans "))
     assert CANARIES["drill secret"].encode() in left_behind["cloud/account.sqlite"]
+    assert CANARIES["collector's key"].encode() in left_behind["cloud/account.sqlite"]
     assert b"cache read failed" in left_behind["run/workerd.log"]
     assert any(sink.startswith("KV ") and b'"sealed"' in held for sink, held in left_behind.items())
     assert b"createApp" in left_behind["module entry.js"]
     assert b"client_closed_request" in left_behind["points"] or b'"failed"' in left_behind["points"]
     assert b"USAGE_TOKEN" in left_behind["stacks/local/state.json"]
+    assert b"chat good" in spanned
+    assert b"upstream_error" in spanned
+    assert b"OTLP_HEADERS" in left_behind["stacks/local/state.json"]
     assert b"KEY_HASHES" in left_behind["stacks/local/state.json"]

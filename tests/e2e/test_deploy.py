@@ -203,6 +203,21 @@ def test_a_taken_port_names_the_flag_to_change(project):
             assert flag in done.stderr
 
 
+def test_a_project_has_one_local_cloud_and_is_told_when_it_is_gone(project, tmp_path):
+    with serving("local", "up", cwd=project) as first:
+        done = cli("local", "up", cwd=project, timeout=60)
+        assert done.returncode == 2
+        assert f"process {first['process'].pid}" in done.stderr
+        assert "--state DIR" in done.stderr
+        with serving("local", "up", "--state", tmp_path / "apart", cwd=project) as second:
+            assert second["url"] != first["url"]
+        assert outputs(project)["url"] == first["url"]
+    for command in (["outputs"], ["verify", "--stack", "local"], ["usage", "--stack", "local"]):
+        done = cli(*command, cwd=project, timeout=60)
+        assert done.returncode == 2
+        assert "no local cloud runs for this project" in done.stderr
+
+
 def test_state_is_kept_where_it_is_asked_for(project, tmp_path):
     kept = tmp_path / "kept"
     with serving("local", "up", "--state", kept, cwd=project) as first:

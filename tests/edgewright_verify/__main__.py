@@ -25,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=Path, metavar="PATH", help=f"write a {name} report")
     parser.add_argument("--quiet", action="store_true", help="print only what is broken, and the summary")
     parser.add_argument("--json-stdout", action="store_true", help="print the JSON report instead")
+    parser.add_argument("--github", action="store_true", help="in a workflow: step summary and annotations")
     parser.add_argument("--no-color", action="store_true")
     return run(Options(**vars(parser.parse_args(argv))))
 

@@ -19,6 +19,7 @@ HELP = {
     "drill_secret": "signs the faults of the fallback suite; prefer the variable",
     "model": "model to ask; default: the first one listed",
     "wall_upstream": "address of the scripted upstream behind the proxy, for the wall",
+    "pin": "WORKER=VERSION_ID: the version of the deployment that is to answer; no other answer is accepted",
 }
 
 

@@ -5,28 +5,33 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from edgewright_verify.events import from_line
-from edgewright_verify.report import markdown
+from edgewright_verify.report import github, markdown
 from edgewright_verify.report.document import build
 from edgewright_verify.report.terminal import TerminalReport
-from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL, TargetUnusable, root_of
+from edgewright_verify.settings import ENVIRONMENT, SUITES, WALL, Settings, TargetUnusable, root_of
 
 PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to verify and where to report. ``suites`` empty: all of them. Paths are written to; markdown is appended."""
+    """What to verify and where to report. ``suites`` empty: all of them. Paths are written to; markdown is appended.
+
+    ``github``: as a step of a workflow, with its summary and annotations.
+    ``pin`` is ``WORKER=VERSION_ID``: the version that is to answer every request.
+    """
 
     url: str
     key: str | None = field(default=None, repr=False)
@@ -34,27 +39,60 @@ class Options:
     model: str | None = None
     drill_secret: str | None = field(default=None, repr=False)
     wall_upstream: str | None = None
+    pin: str | None = None
     suites: list[str] = field(default_factory=list)
     junit: Path | None = None
     json: Path | None = None
     markdown: Path | None = None
     quiet: bool = False
     json_stdout: bool = False
+    github: bool = False
     no_color: bool = False
 
 
 def run(options: Options) -> int:
     """Verify and report. Returns 0: all promises kept; 1: one broken; 2: could not run."""
+    options = _with_summary(options) if options.github else options
     out = sys.stderr if options.json_stdout else sys.stdout
-    report = TerminalReport(quiet=options.quiet or options.json_stdout, no_color=options.no_color, file=out)
-    wrong = problem_with(options)
-    if wrong is not None:
-        document = build([], None, time.time(), problem=wrong)
-        report.close(document)
-        return _hand_out(replace(options, json=None, markdown=None), document)
+    with _commands_paused(out) if options.github else nullcontext():
+        wrong = problem_with(options)
+        document = _document(options, out) if wrong is None else _told(options, out, problem=wrong)
+    for line in github.render(document) if options.github else ():
+        print(line, file=out, flush=True)
+    return _hand_out(options if wrong is None else replace(options, json=None, markdown=None), document)
+
+
+def _document(options: Options, out: TextIO) -> dict[str, Any]:
+    report = _report(options, out)
     document, detail = examine(options, report.event)
     report.close(document, detail)
-    return _hand_out(options, document)
+    return document
+
+
+def _told(options: Options, out: TextIO, *, problem: str) -> dict[str, Any]:
+    document = build([], None, time.time(), problem=problem)
+    _report(options, out).close(document)
+    return document
+
+
+def _report(options: Options, out: TextIO) -> TerminalReport:
+    return TerminalReport(quiet=options.quiet or options.json_stdout, no_color=options.no_color, file=out)
+
+
+def _with_summary(options: Options) -> Options:
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    return replace(options, markdown=options.markdown or (Path(summary) if summary else None))
+
+
+@contextmanager
+def _commands_paused(out: TextIO) -> Iterator[None]:
+    """What a target says is printed too, and must not be taken for a command of the workflow."""
+    token = secrets.token_hex(16)
+    print(github.paused(token), file=out, flush=True)
+    try:
+        yield
+    finally:
+        print(github.resumed(token), file=out, flush=True)
 
 
 def examine(options: Options, heard: Callable[[dict[str, Any]], None]) -> tuple[dict[str, Any], str]:
@@ -81,7 +119,7 @@ def problem_with(options: Options) -> str | None:
         if path is not None and not path.absolute().parent.is_dir():
             return f"{path}: its folder does not exist; fix: make it or choose another path"
     try:
-        root_of(options.url)
+        Settings(root_of(options.url), pin=options.pin)
     except TargetUnusable as problem:
         return str(problem)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -32,8 +33,18 @@ ENVIRONMENT = {
     "drill_secret": "EDGE_DRILL_SECRET",
     "model": "EDGE_MODEL",
     "wall_upstream": "EDGE_WALL_UPSTREAM",
+    "pin": "EDGE_PIN",
 }
 """Setting -> the environment variable that stands for its option."""
+
+
+OVERRIDES = "cloudflare-workers-version-overrides"
+"""The request header by which a version of a Worker is named that is to answer."""
+
+VERSION_ID = "x-edge-version-id"
+"""The answer header in which an Edgewright proxy says which version answered."""
+
+_PIN = re.compile(r"([a-z0-9_-]{1,63})=([0-9A-Za-z-]{1,64})")
 
 
 class TargetUnusable(Exception):
@@ -50,12 +61,29 @@ class Settings:
     model: str | None = None
     drill_secret: str | None = field(default=None, repr=False)
     wall_upstream: str | None = None
+    pin: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ``TargetUnusable`` for a pin that names no version."""
+        if self.pin is not None and not _PIN.fullmatch(self.pin):
+            raise TargetUnusable(f"the pin {self.pin!r} names no version; fix: give WORKER=VERSION_ID")
+
+    @property
+    def pinned(self) -> tuple[str, str] | None:
+        """Worker and version id that every request is pinned to."""
+        found = _PIN.fullmatch(self.pin or "")
+        return (found[1], found[2]) if found else None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries besides its own headers."""
+        return {} if self.pinned is None else {OVERRIDES: '{}="{}"'.format(*self.pinned)}
 
     @classmethod
     def build(cls, option: Callable[[str], str | None], environ: Mapping[str, str] = os.environ) -> Settings | None:
         """Read each setting from its option, else from its variable; None when no URL was given at all.
 
-        Raises ``TargetUnusable`` for a URL that cannot be one.
+        Raises ``TargetUnusable`` for a URL or a pin that cannot be one.
         """
         found = {name: option(name) or environ.get(variable) or None for name, variable in ENVIRONMENT.items()}
         url = found["url"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ import httpx
 from edgewright_verify.exchange import Exchange, send
 from edgewright_verify.failures import not_applicable
 from edgewright_verify.redact import Redactor
-from edgewright_verify.settings import Settings, TargetUnusable
+from edgewright_verify.settings import VERSION_ID, Settings, TargetUnusable
 
 TIMEOUT = httpx.Timeout(120.0, connect=15.0)
 """Seconds; reading covers the longest silence before a first token that a patient caller accepts."""
@@ -22,6 +23,11 @@ OWN_KEY = "the target's own key"
 
 CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
+WELL_KNOWN = "/.well-known/edgewright"
+
+PIN_SECONDS = 60.0
+"""How long a pinned version may take to be known where the harness asks."""
+PIN_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Target:
         client = httpx.Client(timeout=TIMEOUT, headers={"user-agent": "edgewright-verify/1"})
         try:
             bare = cls(settings, client, Capabilities(), settings.model or "", (), Redactor(settings))
+            _await_version(bare)
             capabilities = _read_capabilities(bare)
             models = _list_models(bare)
             model = settings.model or (models[0] if models else None)
@@ -81,7 +88,7 @@ class Target:
         leave_after_first: bool = False,
     ) -> Exchange:
         """Send one request. ``body`` goes as JSON, ``content`` as it is; ``accept`` is what the OpenAI clients send."""
-        sent = {"accept": "application/json", "accept-encoding": "identity"}
+        sent = {"accept": "application/json", "accept-encoding": "identity", **self.settings.headers}
         key = self.settings.key if key == OWN_KEY else key
         if key is not None:
             sent["authorization"] = f"Bearer {key}"
@@ -89,7 +96,7 @@ class Target:
             content = json.dumps(body, ensure_ascii=False).encode()
         if content is not None:
             sent["content-type"] = "application/json"
-        return send(
+        answer = send(
             self.client,
             method,
             self.settings.url + path,
@@ -98,6 +105,8 @@ class Target:
             note=note,
             leave_after_first=leave_after_first,
         )
+        _refuse_other_version(self.settings, answer)
+        return answer
 
     def chat(
         self,
@@ -127,6 +136,7 @@ class Target:
         known = self.capabilities
         return {
             "url": self.settings.url,
+            "version_id": self.settings.pinned[1] if self.settings.pinned else None,
             "model": self.model,
             "kind": "edgewright" if known.edgewright else "openai-compatible",
             "name": known.name,
@@ -136,8 +146,35 @@ class Target:
         }
 
 
+def _await_version(target: Target) -> None:
+    """Until the pinned version answers: a deployment is known everywhere after some seconds only."""
+    pinned = target.settings.pinned
+    if pinned is None:
+        return
+    until = time.monotonic() + PIN_SECONDS
+    while True:
+        headers = {"accept": "application/json", **target.settings.headers}
+        answer = send(target.client, "GET", f"{target.settings.url}{WELL_KNOWN}", headers=headers)
+        if answer.headers.get(VERSION_ID) == pinned[1]:
+            return
+        if time.monotonic() > until:
+            raise TargetUnusable(
+                f"{target.settings.url} does not answer from version {pinned[1]} of {pinned[0]} "
+                f"(status {answer.status}, version {answer.headers.get(VERSION_ID)}); "
+                "fix: pin a version of the live deployment, by the Worker's own name"
+            )
+        time.sleep(PIN_LOOK_SECONDS)
+
+
+def _refuse_other_version(settings: Settings, answer: Exchange) -> None:
+    """What another version says is no evidence. An answer that names none is not the Worker's own."""
+    told = answer.headers.get(VERSION_ID)
+    if settings.pinned is not None and told is not None and told != settings.pinned[1]:
+        raise TargetUnusable(f"{answer.url} was answered by version {told} and not by {settings.pinned[1]}")
+
+
 def _read_capabilities(target: Target) -> Capabilities:
-    answer = target.ask("GET", "/.well-known/edgewright", key=None)
+    answer = target.ask("GET", WELL_KNOWN, key=None)
     if answer.status is None:
         raise TargetUnusable(
             f"{target.settings.url} cannot be reached ({answer.error}); fix: check the URL, and that it is serving"

@@ -55,10 +55,16 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel):
         "edgewright_verify/suite/test_streaming.py",
         "edgewright_verify/suite/test_wall.py",
         "edgewright_verify/upstream/__main__.py",
+        "edgewright_policy/rules.py",
+        "edgewright/_assets/policy/PulumiPolicy.yaml",
     ):
         assert wanted in names
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"edgewright", "edgewright_verify"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "edgewright",
+        "edgewright_policy",
+        "edgewright_verify",
+    }
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
 
 
@@ -71,6 +77,21 @@ def test_it_renders_in_an_empty_folder(installed, tmp_path):
     done = run(installed, tmp_path, "-m", "edgewright.cli", "render", "--json", EDGEWRIGHT_STATE=str(tmp_path / "s"))
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["content_hash"]) == 64
+
+
+def test_a_project_made_in_an_empty_folder_is_deployed_at_once(installed, tmp_path):
+    made = run(installed, tmp_path, "-m", "edgewright.cli", "init", "--yes", "--account-id", "0a" * 16)
+    assert made.returncode == 0, made.stderr
+    environment = {**os.environ, "PYTHONPATH": str(installed), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "edgewright.cli", "local", "cloud", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as cloud:
+        try:
+            assert json.loads(cloud.stdout.readline())["url"]
+            done = run(installed, tmp_path, "-m", "edgewright.cli", "up", "--policy-pack", "policy", "--json")
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["changes"] >= 4
+        finally:
+            cloud.terminate()
 
 
 def test_the_whole_tour_runs_from_the_wheel(installed, tmp_path):

@@ -67,6 +67,19 @@ def test_every_column_of_a_data_point_is_documented():
         assert f"| `{table.columns[name]}` | `{name}` | {what} |\n" in page
 
 
+def test_every_attribute_of_a_span_and_every_failure_of_a_call_is_documented():
+    page = (REFERENCE / "telemetry.md").read_text()
+    source = "".join(path.read_text() for path in (ROOT / "worker_src" / "telemetry").glob("*.js"))
+    attributes = re.findall(r'"((?:gen_ai|http|url|server|error|service|deployment|edgewright)\.[a-z_.]+)":', source)
+    kinds = re.findall(
+        r"^  (\w+): \{ retry", (ROOT / "worker_src" / "upstream" / "failure.js").read_text(), re.MULTILINE
+    )
+    assert len(attributes) > 30
+    assert len(kinds) > 10
+    for name in {*attributes, *kinds}:
+        assert f"`{name}`" in page, name
+
+
 def test_every_header_is_documented():
     page = (REFERENCE / "http.md").read_text()
     for path in (ROOT / "worker_src").rglob("*.js"):

@@ -21,10 +21,13 @@ MAY_IMPORT = {
     "config": {"errors", "keys"},
     "rendering": {"errors", "config", "assets"},
     "components": BASE | {"rendering"},
+    "provider": BASE | {"components"},
     "engine": BASE,
+    "scaffold": {"errors", "assets", "config"},
     "localcloud": {"errors"},
     "usage": {"errors", "assets"},
-    "cli": BASE | {"rendering", "engine", "localcloud", "usage"},
+    "lifecycle": BASE | {"engine", "usage"},
+    "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage", "lifecycle"},
 }
 
 
@@ -64,6 +67,12 @@ def test_only_the_components_import_the_cloudflare_sdk(room, path):
 def test_the_harness_stands_alone(path):
     for name in imported(path):
         assert name.split(".")[0] not in ("edgewright", "pulumi", "pulumi_cloudflare"), name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "policy").rglob("*.py")), ids=str)
+def test_the_policy_pack_stands_alone(path):
+    for name in imported(path):
+        assert name.split(".")[0] not in ("edgewright", "edgewright_verify", "pulumi_cloudflare"), name
 
 
 def test_a_concern_of_the_worker_imports_no_other_concern():

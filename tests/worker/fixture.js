@@ -21,6 +21,7 @@ import { sessions } from "../../worker_src/sessions/step.js";
 import { summaries } from "../../worker_src/sessions/summary.js";
 import { sockets } from "../../worker_src/sessions/upgrade.js";
 import { streaming } from "../../worker_src/streaming/step.js";
+import { telemetry } from "../../worker_src/telemetry/step.js";
 import { reports } from "../../worker_src/usage/report.js";
 import { usage } from "../../worker_src/usage/step.js";
 import { openaiCompatible } from "../../worker_src/upstream/openai_compatible.js";
@@ -60,7 +61,7 @@ export function configuration(changes = {}) {
   };
 }
 
-const OPTIONAL = { alerts, breaker, continuation, encryption, limits, reports, sessions, signatures, sockets, summaries, usage };
+const OPTIONAL = { alerts, breaker, continuation, encryption, limits, reports, sessions, signatures, sockets, summaries, telemetry, usage };
 
 /**
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes
@@ -82,6 +83,7 @@ export function harness({ models = {}, config = {}, env = {}, without = [], incl
   const points = [];
   const bindings = {
     CONTENT_HASH: "ab".repeat(32),
+    VERSION: { id: "11111111-2222-4333-8444-555555555555", tag: "", timestamp: "" },
     DRILL_SECRET,
     KEY_HASHES: JSON.stringify({ pepper: PEPPER.toString("hex"), keys: Object.fromEntries(Object.entries(KEYS).map(([name, key]) => [hash(key), name])) }),
     CACHE: {
@@ -161,6 +163,19 @@ export function sse(...events) {
     { highWaterMark: 0 },
   );
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}
+
+/** A stream whose events come when what stands before them has settled. */
+export function paced(...parts) {
+  const bytes = new TextEncoder();
+  const left = [...parts];
+  const pull = async (controller) => {
+    let part = left.shift();
+    if (part instanceof Promise) part = await part.then(() => left.shift());
+    if (part === undefined) return controller.close();
+    return controller.enqueue(bytes.encode(`data: ${typeof part === "string" ? part : JSON.stringify(part)}\n\n`));
+  };
+  return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream" } });
 }
 
 export const refuses = (status, internalCode, headers) => () => json({ internalCode, name: "AiError", description: "canary-upstream-text" }, status, headers);

@@ -105,6 +105,8 @@ export class Objects {
   #held = new Map();
   /** Set to make every call of an object fail. */
   broken = false;
+  /** What the objects do that nothing waits for. */
+  afterwards = [];
 
   /** @param {(state: object) => object} make a new object over its state */
   constructor(make) {
@@ -129,6 +131,7 @@ export class Objects {
     const held = this.#held.get(name);
     held.object ??= this.#make({
       storage: held.storage,
+      waitUntil: (promise) => void this.afterwards.push(promise),
       setWebSocketAutoResponse: () => {},
       acceptWebSocket: (socket) => held.sockets.push(socket),
       getWebSockets: () => held.sockets.filter(({ closed }) => !closed),

@@ -7,12 +7,12 @@ const PATIENCE_MS = 10_000;
 /**
  * Budgets that are told of and refuse nothing: what a request was written down with as its usage is added up by the
  * tenant's object. One that is refused uses nothing.
- * @returns {{spent(context: object, points: object[]): Promise<void>}} told of a request's points of usage; never fails
+ * @returns {{spent(context: object, record: {points: object[]}): Promise<void>}} told of a request's points of usage; never fails
  */
 export function alerts(config) {
   const { budgets } = config.alerts;
   return {
-    async spent({ env, caller }, points) {
+    async spent({ env, caller }, { points }) {
       const entries = budgets.map((budget) => entryOf(budget, points)).filter((entry) => entry?.amount > 0);
       if (!entries.length) return;
       try {

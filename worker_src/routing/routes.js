@@ -36,7 +36,7 @@ export function route(routes) {
   return async (context, next) => {
     const path = context.url.pathname.length > 1 ? context.url.pathname.replace(/\/+$/, "") : "/";
     const found = known.find((candidate) => candidate.pattern.test(path));
-    if (!found) throw new EdgeError("not_found", `There is no ${path} here.`);
+    if (!found) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here.`);
     if (!found.methods.includes(context.request.method)) {
       const allow = found.methods.join(", ");
       const message = `${context.request.method} is not allowed on ${path}; use ${allow}.`;

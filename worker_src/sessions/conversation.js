@@ -29,6 +29,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     #directory;
     #env;
     #alarm;
+    #afterwards;
     #runs = new Map();
     #active = null;
     #sockets = null;
@@ -40,6 +41,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       this.#store = new Store(state.storage);
       this.#directory = new Directory(state.storage);
       this.#alarm = (at) => state.storage.setAlarm(at);
+      this.#afterwards = (promise) => state.waitUntil(promise);
       this.#env = env;
       if (this.#store.exists) this.#recover();
       const own = { store: this.#store, runs: this.#runs, take: (turn) => this.#runOf(turn) };
@@ -178,8 +180,10 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
         conversation: listed.id,
         signal,
         drill: null,
+        url: seen?.url ? new URL(seen.url) : undefined,
         request: { headers: new Headers(headers), signal, cf: seen?.cf },
         waitUntil,
+        afterwards: this.#afterwards,
         facts: newFacts(),
       };
     }
@@ -309,6 +313,10 @@ const busy = (message) => new EdgeError("conversation_busy", message, { headers:
 const askedOf = ({ model, requested, include_usage: usage, stream }) => ({ model, requested, include_usage: usage, stream });
 
 /** What the count of a turn must know of it, if the object is lost before its end. */
-const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed }) => (
-  { chat: { model, protocol, stream, settings: { user: settings.user, safety_identifier: settings.safety_identifier } }, caller, seen, listed, headers: [] }
-);
+const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed, headers }) => ({
+  chat: { model, protocol, stream, settings: { user: settings.user, safety_identifier: settings.safety_identifier } },
+  caller,
+  seen,
+  listed,
+  headers: headers.filter(([name]) => name === "traceparent"),
+});

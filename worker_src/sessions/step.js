@@ -16,7 +16,7 @@ export function sessions(config, { sockets, ...serving }) {
   return { routes: [...ROUTES, ...(sockets?.routes ?? [])], pages: pages({ ...serving, more: sockets?.pages ?? {} }), turn: turns(config) };
 }
 
-const PASSED = ["cache-control", "x-edge-deadline-ms"];
+const PASSED = ["cache-control", "traceparent", "x-edge-deadline-ms"];
 
 function turns(config) {
   return async (context, next) => {
@@ -37,7 +37,7 @@ function askedFor({ request: { headers, cf }, body, url, id: request, started },
     overlap: chosen("x-edge-overlap", headers.get("x-edge-overlap"), OVERLAPS, settings.overlap),
     leaving: chosen("x-edge-on-disconnect", headers.get("x-edge-on-disconnect"), LEAVINGS, settings.on_disconnect),
     headers: PASSED.filter((name) => headers.has(name)).map((name) => [name, headers.get(name)]),
-    seen: { id: request, started, cf: { country: cf?.country, colo: cf?.colo } },
+    seen: { id: request, started, url: `${url.origin}${url.pathname}`, cf: { country: cf?.country, colo: cf?.colo } },
   };
 }
 

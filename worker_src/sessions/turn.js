@@ -30,7 +30,7 @@ export function chosen(param, given, words, usual) {
  * @param {object} chat the neutral chat request
  * @param {{name: string, tenant: string}} caller
  * @param {{id: string, key: string|null, keyed: string, asked: string, overlap: string, leaving: string, headers: Array, seen: object|null}} how
- *   `keyed`: what the key is called where it came; `asked`: what was asked, for a key that comes again; `seen`: `{id, started, cf}` of the
+ *   `keyed`: what the key is called where it came; `asked`: what was asked, for a key that comes again; `seen`: `{id, started, url, cf}` of the
  *   request that brought it
  * @throws {EdgeError} invalid_request, unsupported_parameter, request_too_large
  */

@@ -3,7 +3,7 @@ import { readJson } from "./body.js";
 import { UpstreamFailure } from "./failure.js";
 import { Guard } from "./guard.js";
 import { ModelStream } from "./model_stream.js";
-import { answerEvents, readAnswer } from "./shapes.js";
+import { answerEvents, modelOf, readAnswer } from "./shapes.js";
 
 /** `<upstream>/<model>`: how a target is called in headers and reports. */
 export const nameOf = (target) => `${target.upstream}/${target.model}`;
@@ -15,7 +15,7 @@ export const nameOf = (target) => `${target.upstream}/${target.model}`;
  * whole answer must be there), `settled(failure | null)` (called once, when the call is over). A stream is returned
  * only when its first event has come: until then a failure can still be mended by another target.
  *
- * Each call is noted in `context.facts.calls`: `{target, outcome, began, usage, estimated, ms}`.
+ * Each call is noted in `context.facts.calls`: see `Call`.
  * @throws {UpstreamFailure}
  */
 export function createUpstream(config, backends) {
@@ -30,15 +30,18 @@ export function createUpstream(config, backends) {
       const backend = context.drill?.backend(target) ?? backends[settings.type];
       pending = backend({ settings, target, chat, env: context.env, signal: guard.signal });
       const response = await guard.race(pending);
+      record.status = response.status;
       guard.stage(target.timeouts.first_token_ms);
       const outcome = await read(response, chat, target, guard, record, context.waitUntil);
-      Object.assign(context.facts, { target: record.target, upstream_ms: record.elapsed });
+      record.first_ms = record.elapsed;
+      Object.assign(context.facts, { target: record.target, upstream_ms: record.first_ms });
       return outcome;
     } catch (thrown) {
       const failure = guard.failure ?? (thrown instanceof UpstreamFailure ? thrown : new UpstreamFailure("network"));
       guard.stop(failure);
       // What answers after all is not read.
       pending?.then((late) => late.body?.cancel()).catch(() => {});
+      record.status ??= failure.status;
       record.end(failure);
       throw failure;
     }
@@ -47,15 +50,24 @@ export function createUpstream(config, backends) {
 
 /** One upstream call as usage and reports see it. */
 class Call {
-  #started = Date.now();
   #settled;
   #ended;
+  /** Milliseconds since the epoch. */
+  started = Date.now();
+  /** `ok`, or the kind of its failure; null while it goes on. */
   outcome = null;
+  /** The upstream's HTTP status, null if it did not answer. */
+  status = null;
   /** Whether anything of an answer came. */
   began = false;
   usage = null;
   /** Whether the usage was counted here, because the upstream did not tell it. */
   estimated = false;
+  /** What the upstream told: why its answer ended, which model gave it. */
+  finish = null;
+  model = null;
+  /** Milliseconds to its first event, and to its end. */
+  first_ms = null;
   ms = null;
   /** Settles at the end. */
   over = new Promise((resolve) => {
@@ -68,7 +80,7 @@ class Call {
   }
 
   get elapsed() {
-    return Date.now() - this.#started;
+    return Date.now() - this.started;
   }
 
   end(failure) {
@@ -87,9 +99,10 @@ async function read(response, chat, target, guard, record, waitUntil) {
     await events.prime();
     return { events };
   }
-  const answer = readAnswer(await guard.race(readJson(response)));
+  const reply = await guard.race(readJson(response));
+  const answer = readAnswer(reply);
   guard.end();
-  Object.assign(record, { began: true, usage: answer.usage });
+  Object.assign(record, { began: true, usage: answer.usage, finish: answer.finish_reason, model: modelOf(reply) });
   record.end(null);
   // Some models answer a request for a stream with plain JSON.
   return chat.stream ? { events: listed(answerEvents(answer)) } : { answer };

@@ -50,16 +50,17 @@ const BY_STATUS = {
 
 const NAMED = { context_length_exceeded: "context_length", content_filter: "filtered", insufficient_quota: "quota", model_not_found: "no_such_model" };
 
-/** A target's failure. `retryAfter` is milliseconds the target asked to wait, null if it did not. */
+/** A target's failure. `retryAfter` is milliseconds the target asked to wait, `status` its HTTP status; null if there was none. */
 export class UpstreamFailure extends Error {
   /** What the calls before it did, where the caller cannot see it in headers any more (set by continuation). */
   edge = null;
 
-  constructor(kind, { retryAfter = null } = {}) {
+  constructor(kind, { retryAfter = null, status = null } = {}) {
     super(kind);
     this.kind = kind;
     this.rule = KINDS[kind];
     this.retryAfter = retryAfter;
+    this.status = status;
   }
 
   /** What the caller is told; the upstream's own words stay here. */
@@ -75,11 +76,11 @@ export class UpstreamFailure extends Error {
 /**
  * Classifies an upstream's refusal by its codes first and its status second.
  * @param {number} httpStatus
- * @param {{internal?: number|null, named?: string|null, headers?: Headers}} [details]
+ * @param {{internal?: number|null, named?: string|null, response?: Response}} [details]
  */
-export function classify(httpStatus, { internal = null, named = null, headers } = {}) {
+export function classify(httpStatus, { internal = null, named = null, response } = {}) {
   const kind = BY_CODE[internal] ?? NAMED[named] ?? BY_STATUS[httpStatus] ?? (httpStatus >= 500 ? "unavailable" : "bad_request");
-  return new UpstreamFailure(kind, { retryAfter: retryAfter(headers) });
+  return new UpstreamFailure(kind, { retryAfter: retryAfter(response?.headers), status: response?.status });
 }
 
 /** Milliseconds of `Retry-After-Ms` or `Retry-After` (seconds or a date); null if absent or unreadable. */

@@ -106,9 +106,8 @@ export class ModelStream {
   /** Notes what the call used: what the model told, else an estimate of what came. */
   #account() {
     const { chat, record } = this.#options;
-    const { pieces, usage } = this.#events;
-    record.began = pieces > 0;
-    record.usage = usage;
+    const { pieces, usage, reason, model } = this.#events;
+    Object.assign(record, { began: pieces > 0, usage, finish: reason, model });
     if (pieces > 0 && !usage) Object.assign(record, { usage: estimate(chat, pieces), estimated: true });
   }
 }

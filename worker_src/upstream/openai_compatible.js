@@ -19,5 +19,5 @@ export async function openaiCompatible({ settings, target, chat, env, signal }) 
   const url = `${settings.base_url}/chat/completions`;
   const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
   if (response.ok) return response;
-  throw classify(response.status >= 400 ? response.status : 502, { named: (await refusal(response))?.error?.code, headers: response.headers });
+  throw classify(response.status >= 400 ? response.status : 502, { named: (await refusal(response))?.error?.code, response });
 }

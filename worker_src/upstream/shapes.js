@@ -70,6 +70,12 @@ export function readAnswer(body) {
   throw new UpstreamFailure("malformed");
 }
 
+/** What an upstream calls the model that answered: a name and no text, else null. */
+const modelName = (model) => (typeof model === "string" && /^[\w@][\w@.:/-]{0,127}$/.test(model) ? model : null);
+
+/** The model of a whole answer, null if it is not told. */
+export const modelOf = (body) => modelName((body?.result ?? body)?.model);
+
 function fromChoices({ choices, usage }) {
   const read = choices.map(oneChoice);
   const answer = { ...read[0], usage: usageOf(usage) };
@@ -136,6 +142,8 @@ export class EventReader {
   #chosen = false;
   #ids = new Map();
   ended = false;
+  /** The model that answers, as its upstream calls it. */
+  model = null;
   /** The last usage that the model told, null if none. */
   usage = null;
   /** How many events of an answer came. */
@@ -169,6 +177,7 @@ export class EventReader {
     }
     if (chunk === null || typeof chunk !== "object") throw new UpstreamFailure("malformed");
     if (isError(chunk)) throw new UpstreamFailure("unavailable");
+    this.model ??= modelName(chunk.model);
     if (chunk.usage) this.usage = usageOf(chunk.usage) ?? this.usage;
     if (!Array.isArray(chunk.choices)) return this.#response(chunk);
     this.#chosen = true;
@@ -178,9 +187,14 @@ export class EventReader {
 
   /** The events that close the stream: one finish, then usage if it is known. */
   close() {
-    const events = [{ type: "finish", reason: this.#finish ?? (this.#called ? "tool_calls" : "stop") }];
+    const events = [{ type: "finish", reason: this.reason }];
     if (this.usage) events.push({ type: "usage", usage: this.usage });
     return events;
+  }
+
+  /** Why the model has finished, null if it has not said so. */
+  get reason() {
+    return this.#finish ?? (this.complete ? (this.#called ? "tool_calls" : "stop") : null);
   }
 
   /** Whether the model said that it has finished: by a reason, or by [DONE] in the shape that knows no reasons. */

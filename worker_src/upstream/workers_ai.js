@@ -23,7 +23,7 @@ export async function workersAi({ settings, target, chat, env, signal }) {
   }
   if (response.ok) return response;
   const told = await refusal(response);
-  throw classify(response.status, { internal: told?.internalCode ?? told?.errors?.[0]?.code, headers: response.headers });
+  throw classify(response.status, { internal: told?.internalCode ?? told?.errors?.[0]?.code, response });
 }
 
 /** Workers AI wants text in every message; OpenAI clients leave it out beside tool calls. */

@@ -14,9 +14,11 @@ const LABELS = ["model", "target", "cache", "outcome"];
 export class Metrics {
   #series = new Map();
 
-  /** @param {{tenant: string}} point with the values of a data point, those that are nothing left out */
-  add(point) {
-    const labels = [point.tenant, ...LABELS.map((name) => point[name] ?? "")];
+  /** Counts a record of usage. */
+  take = (_, { tenant, points }) => points.forEach((point) => this.#add(tenant, point));
+
+  #add(tenant, point) {
+    const labels = [tenant, ...LABELS.map((name) => point[name] ?? "")];
     const name = JSON.stringify(labels);
     if (!this.#series.has(name)) {
       if (this.#series.size >= MOST_SERIES) return;

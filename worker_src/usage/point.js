@@ -26,7 +26,8 @@ export class Point {
 
   /**
    * @param {object} context
-   * @param {{metrics: Metrics, alerts?: {spent: Function}}} sinks count it too
+   * @param {Array<(context: object, record: {tenant: string, points: object[], calls: object[]}) => Promise<void>|void>} sinks are told: `points` hold
+   *   the values of columns by name, and the `call` that they are of; `calls` are all that were made
    * @param {{unknown?: boolean}} [who] whether nobody knows whose request it is
    */
   constructor(context, sinks, { unknown = false } = {}) {
@@ -88,19 +89,15 @@ export class Point {
     else this.#written();
   }
 
+  /** Tells everybody; what one of them fails with is not the others' matter. */
   async #written() {
-    const { env, caller } = this.#context;
-    const { metrics, alerts } = this.#sinks;
+    const { caller, facts } = this.#context;
     try {
-      const tenant = this.#unknown ? "" : caller.tenant;
-      const points = this.#points();
-      for (const values of points) {
-        metrics.add({ tenant, ...values });
-        env.USAGE.writeDataPoint({ indexes: [tenant], ...columnsOf(values) });
-      }
-      await alerts?.spent(this.#context, points);
+      const record = { tenant: this.#unknown ? "" : caller.tenant, points: this.#points(), calls: facts.repeated ? [] : facts.calls };
+      const told = await Promise.allSettled(this.#sinks.map(async (tell) => tell(this.#context, record)));
+      for (const { reason } of told) if (reason) throw reason;
     } catch (thrown) {
-      console.warn("a data point was not written", thrown?.name);
+      console.warn("usage was not told", thrown?.name);
     }
     this.#write();
   }
@@ -114,6 +111,7 @@ export class Point {
     const request = {
       ...this.#who(),
       ...this.#ended,
+      begun: this.#firstByte !== null,
       ...(last ? this.#used(last) : this.#targeted(facts.target)),
       ...this.#saved(),
       attempts: facts.repeated ? 0 : facts.calls.length,
@@ -140,6 +138,7 @@ export class Point {
       country: request.cf?.country,
       colo: request.cf?.colo,
       version: env.CONTENT_HASH?.slice(0, 16),
+      version_id: env.VERSION?.id,
       stream: chat?.stream ? 1 : 0,
       conversation: conversation || facts.conversation ? 1 : 0,
     };
@@ -150,10 +149,11 @@ export class Point {
   }
 
   /** What one call used; estimated where it did not tell. */
-  #used({ target, usage, estimated, price }) {
+  #used({ call, target, usage, estimated, price }) {
     const known = usage ?? { prompt_tokens: tokensOf(this.#context.chat.messages), completion_tokens: Math.ceil(this.#bytes / CHARACTERS_A_TOKEN) };
     const { prompt_tokens: prompt = 0, completion_tokens: completion = 0, prompt_tokens_details: read, completion_tokens_details: thought } = known;
     return {
+      call,
       ...this.#targeted(target),
       tokens_in: prompt,
       tokens_out: completion,
@@ -175,9 +175,13 @@ export class Point {
   }
 }
 
-function columnsOf(values) {
-  return {
-    blobs: Object.keys(BLOBS).map((name) => String(values[name] ?? "").slice(0, LONGEST_BLOB)),
-    doubles: Object.keys(DOUBLES).map((name) => Number(values[name] ?? 0)),
-  };
+/** Writes a record's points. */
+export function written({ env }, { tenant, points }) {
+  for (const values of points) {
+    env.USAGE.writeDataPoint({
+      indexes: [tenant],
+      blobs: Object.keys(BLOBS).map((name) => String(values[name] ?? "").slice(0, LONGEST_BLOB)),
+      doubles: Object.keys(DOUBLES).map((name) => Number(values[name] ?? 0)),
+    });
+  }
 }

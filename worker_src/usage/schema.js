@@ -18,6 +18,7 @@ export const BLOBS = Object.freeze({
   country: "of the caller",
   colo: "Cloudflare's data centre",
   version: "first 16 hex digits of the Worker's content hash",
+  version_id: "Cloudflare's id of the Worker's version; of a conversation's turn, of the one that its object runs",
 });
 
 export const DOUBLES = Object.freeze({

@@ -1,7 +1,7 @@
 import { AMOUNTS, ANSWERED, COLUMNS, LATENCIES } from "./schema.js";
 
 /** What a report may be grouped by. */
-export const GROUPS = ["model", "key", "user", "protocol", "cache", "target", "upstream", "outcome", "error", "country", "version"];
+export const GROUPS = ["model", "key", "user", "protocol", "cache", "target", "upstream", "outcome", "error", "country", "version", "version_id"];
 
 /** More rows than this are cut off, and said to be. */
 export const MOST_ROWS = 10_000;

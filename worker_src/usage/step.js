@@ -1,15 +1,18 @@
 import { Metrics } from "./metrics.js";
-import { Point } from "./point.js";
+import { Point, written } from "./point.js";
 
 /**
- * One data point a request in Analytics Engine, told to `alerts` too where there are budgets. `answers` stands before everything that answers, also in a conversation's
+ * One data point a request in Analytics Engine. `answers` stands before everything that answers, also in a conversation's
  * object, where a run may outlive its caller; `requests` counts what never gets there: refusals, and turns that are
- * repeated; `lost` counts a turn that was taken in and never answered to its end. A point never holds a prompt or an answer, and what goes wrong with it is no caller's matter.
+ * repeated; `lost` counts a turn that was taken in and never answered to its end. A point never holds a prompt or an answer, and
+ * what goes wrong with it is no caller's matter.
+ * @param {object} config
+ * @param {{alerts?: {spent: Function}, telemetry?: Function}} [also] who is told each record too: see `Point`
  * @returns {{requests: Function, answers: Function, lost: Function, routes: object[], pages: object}} two steps, and `/metrics`
  */
-export function usage(config, { alerts } = {}) {
+export function usage(config, { alerts, telemetry } = {}) {
   const metrics = new Metrics();
-  const sinks = { metrics, alerts };
+  const sinks = [metrics.take, written, telemetry, alerts?.spent].filter(Boolean);
   return {
     requests: requests(config, sinks),
     answers: answers(sinks),

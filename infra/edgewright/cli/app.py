@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.markup import escape
 
-from edgewright.cli import keys, local, stack, usage, verify
+from edgewright.cli import drift, evidence, init, keys, local, rollout, stack, usage, verify
 from edgewright.cli.console import err
 from edgewright.errors import EdgewrightError
 
@@ -26,6 +26,9 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(keys.app, name="keys")
+app.add_typer(evidence.app, name="evidence")
+app.command()(init.init)
+app.command()(init.token)
 app.command()(stack.render)
 app.command()(stack.preview)
 app.command()(stack.up)
@@ -33,6 +36,10 @@ app.command()(stack.destroy)
 app.command()(stack.outputs)
 app.command()(stack.schema)
 app.command()(verify.verify)
+app.command()(rollout.rollout)
+app.command()(rollout.rollback)
+app.command()(rollout.versions)
+app.command()(drift.drift)
 app.command()(usage.usage)
 app.command()(local.doctor)
 

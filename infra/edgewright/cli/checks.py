@@ -66,5 +66,5 @@ def _program(name: str, fix: str) -> Check:
 
 def _token() -> Check:
     there = bool(os.environ.get("CLOUDFLARE_API_TOKEN"))
-    fix = "export CLOUDFLARE_API_TOKEN to deploy to a real account; docs/howto/deploy.md says how to make one"
+    fix = "export CLOUDFLARE_API_TOKEN to deploy to a real account; docs/howto/token.md says how to make one"
     return Check("API token", there, "set" if there else "not set", fix, needed=False)

@@ -85,6 +85,12 @@ def _shortened(paths: tuple[str, ...], most: int = 4) -> list[str]:
     return [*paths[:most], f"and {len(paths) - most} more"] if len(paths) > most else list(paths)
 
 
+def print_advice(result: Result) -> None:
+    """What policies say that have not stopped the run."""
+    for said in result.advice:
+        err.print(f"[yellow]policy: {escape(said)}[/]")
+
+
 def summary(result: Result, *, dry_run: bool = False) -> str:
     """``2 created, 1 replaced, 3 unchanged``."""
     counts: dict[str, int] = {}

@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from edgewright.cli.console import StepPrinter, err, out, print_json, working
 from edgewright.cli.options import Json, Project, project_of
-from edgewright.errors import ConfigError
+from edgewright.errors import ConfigError, EngineError
 from edgewright.paths import STATE_VARIABLE
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def up(
             print_json({**_facts(running), "url": outputs["url"], **_secrets(outputs)})
         else:
             _greet(outputs)
+            if state is not None:
+                err.print(f"other commands find it with {STATE_VARIABLE}={state.resolve()}", style="dim", markup=False)
             err.print("Ctrl-C ends the local cloud", style="dim")
         _wait()
 
@@ -126,11 +128,17 @@ def local_cloud(root: Path, state: Path | None, port: int, api_port: int) -> Ite
     Without ``state`` the cloud starts empty; the stack's keys are kept in the project, as they are secrets
     that a person has copied somewhere.
     """
-    from edgewright.engine.select import write_note
+    from edgewright.engine.select import read_note, write_note
     from edgewright.localcloud import LocalCloud
 
     if state is not None:
         os.environ[STATE_VARIABLE] = str(state.resolve())
+    other = read_note(root)
+    if other is not None:
+        raise EngineError(
+            f"a local cloud runs for this project already: process {other['pid']}, {other['api_url']}.",
+            fix="end it, or keep this one apart with --state DIR",
+        )
     with working("starting the local cloud"):
         running = LocalCloud(state_dir=state / "cloud" if state else None, api_port=api_port, port=port)
         running.__enter__()

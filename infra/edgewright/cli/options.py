@@ -17,6 +17,12 @@ EngineChoice = Annotated[
     str,
     typer.Option("--engine", envvar="EDGEWRIGHT_ENGINE", help="auto, embedded (local cloud) or pulumi (the CLI)"),
 ]
+PolicyPack = Annotated[
+    list[Path] | None, typer.Option("--policy-pack", help="Folder of a policy pack that must be satisfied; repeatable")
+]
+PolicyPackConfig = Annotated[
+    list[Path] | None, typer.Option("--policy-pack-config", help="JSON file with the pack's settings; repeatable")
+]
 
 
 def project_of(given: Path | None) -> Path:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from edgewright.cli.console import StepPrinter, out, print_json, steps_json, summary, working
-from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of
+from edgewright.cli.console import StepPrinter, out, print_advice, print_json, steps_json, summary, working
+from edgewright.cli.options import EngineChoice, Json, PolicyPack, PolicyPackConfig, Project, Stack, project_of
+
+if TYPE_CHECKING:
+    from edgewright.engine.select import Engine
 
 
 def render(
@@ -48,30 +51,52 @@ def render(
 
 
 def preview(
-    stack: Stack = "local", project: Project = None, engine: EngineChoice = "auto", as_json: Json = False
+    stack: Stack = "local",
+    project: Project = None,
+    engine: EngineChoice = "auto",
+    policy_pack: PolicyPack = None,
+    policy_pack_config: PolicyPackConfig = None,
+    as_json: Json = False,
 ) -> None:
     """Say what `up` would change; nothing is written."""
-    from edgewright.engine.select import select
-
+    chosen = _engine(project, stack, engine, policy_pack, policy_pack_config)
     with working(f"previewing {stack}"):
-        result = select(project_of(project), stack, engine).preview(StepPrinter(dry_run=True))
+        result = chosen.preview(StepPrinter(dry_run=True))
+    print_advice(result)
     if as_json:
-        print_json({"steps": steps_json(result), "changes": result.changes})
+        print_json({"steps": steps_json(result), "changes": result.changes, "advice": result.advice})
     else:
         out.print(summary(result, dry_run=True))
 
 
-def up(stack: Stack = "local", project: Project = None, engine: EngineChoice = "auto", as_json: Json = False) -> None:
+def up(
+    stack: Stack = "local",
+    project: Project = None,
+    engine: EngineChoice = "auto",
+    policy_pack: PolicyPack = None,
+    policy_pack_config: PolicyPackConfig = None,
+    as_json: Json = False,
+) -> None:
     """Bring the stack's account to what the program says."""
-    from edgewright.engine.select import select
-
+    chosen = _engine(project, stack, engine, policy_pack, policy_pack_config)
     with working(f"deploying {stack}"):
-        result = select(project_of(project), stack, engine).up(StepPrinter())
+        result = chosen.up(StepPrinter())
+    print_advice(result)
     if as_json:
-        print_json({"steps": steps_json(result), "changes": result.changes, "outputs": result.outputs})
+        done = {"steps": steps_json(result), "changes": result.changes, "advice": result.advice}
+        print_json({**done, "outputs": result.outputs})
         return
     out.print(summary(result))
     out.print(f"[bold]{result.outputs.get('url', '')}[/]  (its key: edgewright outputs --show-secrets)")
+
+
+def _engine(
+    project: Path | None, stack: str, engine: str, packs: list[Path] | None, settings: list[Path] | None
+) -> Engine:
+    from edgewright.engine.plan import Policies
+    from edgewright.engine.select import select
+
+    return select(project_of(project), stack, engine, Policies(tuple(packs or ()), tuple(settings or ())))
 
 
 def destroy(

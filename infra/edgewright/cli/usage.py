@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import sys
 import time
@@ -57,6 +56,8 @@ def usage(
     chosen = [name for name, on in {"--json": as_json, "--csv": as_csv, "--html": html, "--watch": watch}.items() if on]
     if len(chosen) > 1:
         raise UsageError(f"usage: {' and '.join(chosen)} do not go together.", fix="give one of them")
+    if bill and as_csv:
+        raise UsageError("usage: --bill does not go with --csv.", fix="leave one out, or use --json")
     target = _target(stack, url, key, project, engine, tenants=tenants)
     wanted = Wanted(since, start, end, _names(group_by), interval, bill)
     if watch:
@@ -122,34 +123,20 @@ def _target(
         if tenants:
             raise UsageError("--all-tenants: needs --stack.", fix="give --stack NAME; its dataset is in its outputs")
         return Target(url, lambda query: from_endpoint(url, key, query), ())
-    from edgewright.engine.select import select
+    from edgewright.engine.select import api_of, select
 
     root = project_of(project)
-    outputs = select(root, stack, engine).outputs(reveal=True)
+    chosen = select(root, stack, engine)
+    outputs = chosen.outputs(reveal=True)
     features = tuple(outputs.get("features") or ())
     if "usage" not in features:
         raise UsageError(f"stack {stack} writes no usage.", fix="set usage.enabled in its stack file, and deploy it")
     if not tenants and (url or "reports" in features):
         address, known = url or outputs["url"], key or outputs.get("verify_key")
         return Target(stack, lambda query: from_endpoint(address, known, query), features)
-    api_url, token = _api(root, stack)
+    api = api_of(root, stack, chosen)
     account, dataset = outputs["account_id"], outputs["dataset"]
-    return Target(stack, lambda query: from_dataset(api_url, token, account, dataset, query), features)
-
-
-def _api(root: Path, stack: str) -> tuple[str, str]:
-    from edgewright.engine.api import DEFAULT_URL
-    from edgewright.engine.select import local_api
-
-    if stack == "local":
-        api = local_api(root)
-        return api.url, api.token
-    token = os.environ.get("CLOUDFLARE_API_TOKEN")
-    if not token:
-        raise UsageError(
-            "CLOUDFLARE_API_TOKEN is not set.", fix="export a token with the permission Account Analytics: Read"
-        )
-    return os.environ.get("CLOUDFLARE_BASE_URL", DEFAULT_URL).rstrip("/"), token
+    return Target(stack, lambda query: from_dataset(api.url, api.token, account, dataset, query), features)
 
 
 def _names(given: str) -> tuple[str, ...]:

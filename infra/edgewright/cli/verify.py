@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgewright.cli.console import err
+from edgewright.cli.harness import pin_of, subject_of
 from edgewright.cli.options import EngineChoice, Json, Project, project_of
 from edgewright.cli.wall import Wanted, local_wall, url_wall
 from edgewright.errors import VerifyError
+
+if TYPE_CHECKING:
+    from edgewright_verify.runner import Options
+
+COULD_NOT_RUN = 2
 
 
 def verify(
@@ -24,10 +34,19 @@ def verify(
     drill_secret: Annotated[
         str | None, typer.Option(envvar="EDGE_DRILL_SECRET", help="Signs the faults of the fallback suite")
     ] = None,
+    pin: Annotated[
+        str | None, typer.Option(envvar="EDGE_PIN", help="WORKER=VERSION_ID: the version that is to answer")
+    ] = None,
     suite: Annotated[list[str] | None, typer.Option(help="Only this suite; repeatable")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit report")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a JSON report")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Append a summary, e.g. to $GITHUB_STEP_SUMMARY")] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="In a workflow of GitHub: write the step's summary and annotations")
+    ] = False,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="With --stack: sign what was found, and keep it beside the outputs")
+    ] = False,
     wall: Annotated[
         bool, typer.Option("--wall", help="The fault wall: a local stack before a scripted upstream, or --url's proxy")
     ] = False,
@@ -43,13 +62,24 @@ def verify(
     from edgewright_verify.runner import Options, run
 
     if wall:
-        unfit = {"--stack": stack, "--suite": suite, "--junit": junit}
+        unfit = {
+            "--stack": stack,
+            "--suite": suite,
+            "--junit": junit,
+            "--github": github,
+            "--pin": pin,
+            "--evidence": evidence,
+        }
         _refuse([name for name, value in unfit.items() if value], url, upstream)
         sys.exit(_wall(url, key, upstream, Wanted(repeat, report, markdown, as_json), project))
+    if evidence and (stack is None or url is not None or pin is not None):
+        raise VerifyError("verify --evidence: it is of a stack.", fix="give --stack, and neither --url nor --pin")
+    outputs: dict[str, Any] = {}
     if stack is not None:
         from edgewright.engine.select import select
 
         outputs = select(project_of(project), stack, engine).outputs(reveal=True)
+        pin = pin_of(outputs, outputs["version_id"]) if evidence else pin
         url, key = url or outputs["url"], key or outputs.get("verify_key")
         other_key = other_key or outputs.get("other_key")
         drill_secret = drill_secret or outputs.get("drill_secret")
@@ -62,13 +92,39 @@ def verify(
         other_key=other_key,
         model=model,
         drill_secret=drill_secret,
+        pin=pin,
         suites=suite or [],
         junit=junit,
         json=report,
         markdown=markdown,
         json_stdout=as_json,
+        github=github,
     )
+    if evidence and stack is not None:
+        sys.exit(_signed(options, stack, outputs, project, engine))
     sys.exit(run(options))
+
+
+def _signed(options: Options, stack: str, outputs: dict[str, Any], project: Path | None, engine: str) -> int:
+    """Verify what the stack's outputs say is live, and sign what came of it."""
+    from edgewright_verify.runner import run
+
+    from edgewright.engine.embedded import EmbeddedEngine
+    from edgewright.engine.select import select
+    from edgewright.lifecycle.evidence import Place, statement_of, write
+
+    root = project_of(project)
+    place = Place.of(root, stack, embedded=isinstance(select(root, stack, engine), EmbeddedEngine))
+    with tempfile.TemporaryDirectory(prefix="edgewright-") as folder:
+        report = options.json or Path(folder, "report.json")
+        code = run(replace(options, json=report))
+        if code == COULD_NOT_RUN:
+            return code
+        document = json.loads(report.read_text("utf8"))
+    subject = subject_of(stack, outputs, outputs["version_id"], outputs["content_hash"], options.suites)
+    write(place, statement_of(document, subject))
+    err.print(f"evidence: {place.envelope}")
+    return code
 
 
 def _wall(url: str | None, key: str | None, upstream: str | None, wanted: Wanted, project: Path | None) -> int:

@@ -89,6 +89,17 @@ class PlainText:
 
 
 @dataclass(frozen=True)
+class VersionMetadata:
+    """The id of the version that runs, which the Worker tells in its answers and data points."""
+
+    name: str = "VERSION"
+
+    def args(self) -> cloudflare.WorkerVersionBindingArgs:
+        """``{type: version_metadata}``."""
+        return cloudflare.WorkerVersionBindingArgs(name=self.name, type="version_metadata")
+
+
+@dataclass(frozen=True)
 class SecretText:
     """A value that the API never returns; marked secret, so that state holds it encrypted."""
 

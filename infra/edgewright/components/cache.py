@@ -16,5 +16,5 @@ def cache_namespace(
     args = transformed(
         transform, "namespace", {"account_id": config.account_id, "title": f"{config.worker_name}-cache"}
     )
-    keep = pulumi.ResourceOptions(retain_on_delete=config.cache.retain_on_destroy)
+    keep = pulumi.ResourceOptions(retain_on_delete=config.cache.retain_on_destroy, protect=config.protect)
     return cloudflare.WorkersKvNamespace(f"{name}-cache", **args, opts=pulumi.ResourceOptions.merge(opts, keep))

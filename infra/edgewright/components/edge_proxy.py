@@ -86,7 +86,10 @@ class EdgeProxy(pulumi.ComponentResource):
 
     def _bindings(self, bundle: Bundle, namespace: cloudflare.WorkersKvNamespace | None) -> list[bindings.Binding]:
         config = self._config
-        found: list[bindings.Binding] = [bindings.PlainText("CONTENT_HASH", bundle.content_hash)]
+        found: list[bindings.Binding] = [
+            bindings.PlainText("CONTENT_HASH", bundle.content_hash),
+            bindings.VersionMetadata(),
+        ]
         if any(upstream.type == "workers-ai" for upstream in config.upstreams.values()):
             found.append(bindings.WorkersAi())
         if namespace is not None:

@@ -36,8 +36,10 @@ def worker_trio(
     transform: Transform,
     opts: pulumi.ResourceOptions,
 ) -> WorkerTrio:
-    """Worker, version and a deployment that gives the version all traffic."""
-    worker = cloudflare.Worker(f"{name}-worker", **transformed(transform, "worker", _worker(config)), opts=opts)
+    """Worker, version and a deployment that gives the version all traffic, or the one that the configuration holds."""
+    # With the Worker go its Durable Objects and all that they hold.
+    kept = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=config.protect))
+    worker = cloudflare.Worker(f"{name}-worker", **transformed(transform, "worker", _worker(config)), opts=kept)
     version_args = {
         "account_id": config.account_id,
         "worker_id": worker.id,
@@ -59,7 +61,7 @@ def worker_trio(
         "account_id": config.account_id,
         "script_name": worker.name,
         "strategy": "percentage",
-        "versions": [cloudflare.WorkersDeploymentVersionArgs(percentage=100, version_id=version.id)],
+        "versions": [cloudflare.WorkersDeploymentVersionArgs(percentage=100, version_id=config.hold or version.id)],
     }
     deployment = cloudflare.WorkersDeployment(
         f"{name}-deployment", **transformed(transform, "deployment", deployment_args), opts=child

@@ -43,6 +43,7 @@ _FIXES_BY_KEY = {
     "api_url": "write an address such as https://api.cloudflare.com/client/v4",
     "url": "write an address such as https://hooks.example.com/budgets",
     "base_url": "write an address such as https://api.example.com/v1",
+    "endpoint": "write an address such as https://otel.example.com",
     "name": "use lower-case letters, digits and hyphens, 40 at most",
     "tenant": "use letters, digits, `.`, `_` and `-`, 64 at most",
     "hostname": "write a host name such as ai.example.com",
@@ -58,6 +59,7 @@ _REPAIRS: dict[str, Any] = {
     "environment": "dev",
     "base_url": "https://x.invalid",
     "url": "https://x.invalid",
+    "endpoint": "https://x.invalid",
 }
 
 

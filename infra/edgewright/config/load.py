@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import SecretStr, ValidationError
 
@@ -21,7 +22,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "local": {},
     "dev": {},
     "staging": {},
-    "prod": {"workers_dev": False, "observability": {"head_sampling_rate": 0.1}},
+    "prod": {"workers_dev": False, "protect": True, "observability": {"head_sampling_rate": 0.1}},
 }
 
 
@@ -59,7 +60,7 @@ def from_stack_file(file: StackFile, *, secrets: LocalSecrets | None = None) -> 
     Raises:
         ConfigError: see `from_values`.
     """
-    values = _merge(_stand_ins(file), file.values)
+    values = _merge(stand_ins(file.values, file.encrypted), file.values)
     return from_values(values, source=str(file.path), secrets=secrets)
 
 
@@ -93,25 +94,27 @@ def _decode(key: str, text: Any) -> Any:
         return text
 
 
-def _stand_ins(file: StackFile) -> dict[str, Any]:
-    """Placeholders of the right form for secrets that only the CLI can decrypt (used to check and render)."""
+def stand_ins(given: Mapping[str, Any], unknown: Collection[str]) -> dict[str, Any]:
+    """Placeholders of the right form for the ``unknown`` secrets of a stack, so that the rest can be checked."""
     held = "sk-edge-" + "0" * 43
     values: dict[str, Any] = {}
-    auth = file.values.get("auth")
+    auth = given.get("auth")
     names = _keys(auth.get("keys") if isinstance(auth, Mapping) else None)
     for key in ("client_keys", "signing_keys"):
-        if key in file.encrypted:
+        if key in unknown:
             values[key] = {name: f"{held[:-4]}{index:04d}" for index, name in enumerate(sorted(names))}
-    if "cache_keys" in file.encrypted:
+    if "cache_keys" in unknown:
         values["cache_keys"] = ["0" * 64]
-    if "alert_secrets" in file.encrypted:
+    if "alert_secrets" in unknown:
         values["alert_secrets"] = ["whsec_" + "0" * 44]
-    if "upstream_keys" in file.encrypted:
-        values["upstream_keys"] = dict.fromkeys(_keys(file.values.get("upstreams")), held)
-    if "drill_secret" in file.encrypted:
+    if "upstream_keys" in unknown:
+        values["upstream_keys"] = dict.fromkeys(_keys(given.get("upstreams")), held)
+    if "drill_secret" in unknown:
         values["drill_secret"] = held
-    if "usage_token" in file.encrypted:
+    if "usage_token" in unknown:
         values["usage_token"] = held
+    if "otlp_headers" in unknown:
+        values["otlp_headers"] = {"authorization": held}
     return values
 
 
@@ -133,7 +136,15 @@ def _secrets_from_environment(values: Mapping[str, Any]) -> dict[str, Any]:
         found["drill_secret"] = secret
     if token := os.environ.get("EDGEWRIGHT_USAGE_TOKEN"):
         found["usage_token"] = token
+    if headers := os.environ.get("EDGEWRIGHT_OTLP_HEADERS"):
+        found["otlp_headers"] = _headers(headers)
     return found
+
+
+def _headers(text: str) -> dict[str, str]:
+    """``name=value,name=value``, values percent-encoded: as in OTEL_EXPORTER_OTLP_HEADERS."""
+    pairs = (pair.partition("=") for pair in text.split(","))
+    return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
 
 
 def _local_api() -> dict[str, Any]:

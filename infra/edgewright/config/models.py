@@ -67,7 +67,7 @@ class CustomDomain(Section):
 class WorkersAiUpstream(Section):
     """Models of Cloudflare Workers AI through the `AI` binding; no key."""
 
-    type: Literal["workers-ai"]
+    type: Literal["workers-ai"] = Field(description="Kind of upstream")
     gateway: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")] | None = Field(
         default=None, description="Id of an AI Gateway to send the calls through"
     )
@@ -76,7 +76,7 @@ class WorkersAiUpstream(Section):
 class OpenAiCompatibleUpstream(Section):
     """Any server that speaks OpenAI's chat completions; the host is fixed at deploy time."""
 
-    type: Literal["openai-compatible"]
+    type: Literal["openai-compatible"] = Field(description="Kind of upstream")
     base_url: Address = Field(description="Address before /chat/completions, e.g. https://api.example.com/v1")
     key: Literal["required", "none"] = Field(default="required", description="`none` for a server that asks for no key")
 
@@ -87,16 +87,16 @@ Upstream = Annotated[WorkersAiUpstream | OpenAiCompatibleUpstream, Field(discrim
 class TargetTimeouts(Section):
     """Overrides of `timeouts` for one target."""
 
-    connect_ms: Milliseconds | None = None
-    first_token_ms: Milliseconds | None = None
-    idle_ms: Milliseconds | None = None
+    connect_ms: Milliseconds | None = Field(default=None, description="absent: `timeouts.connect_ms`")
+    first_token_ms: Milliseconds | None = Field(default=None, description="absent: `timeouts.first_token_ms`")
+    idle_ms: Milliseconds | None = Field(default=None, description="absent: `timeouts.idle_ms`")
 
 
 class Price(Section):
     """US dollars for a million tokens."""
 
-    input: Dollars
-    output: Dollars
+    input: Dollars = Field(description="tokens of the request")
+    output: Dollars = Field(description="tokens of the answer")
     cached_input: Dollars | None = Field(
         default=None, description="tokens that the upstream has cached; absent: `input`"
     )
@@ -118,7 +118,7 @@ class Target(Section):
 class Model(Section):
     """A public model name: its targets in the order in which they are tried."""
 
-    targets: Annotated[list[Target], Field(min_length=1, max_length=8)]
+    targets: Annotated[list[Target], Field(min_length=1, max_length=8, description="tried in this order")]
     aliases: list[ModelName] = Field(default=[], description="Further names for the same model")
 
 
@@ -133,13 +133,13 @@ class Timeouts(Section):
 class Streaming(Section):
     """Answers as server-sent events for callers who ask with `stream: true`."""
 
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="answer `stream: true` as a stream")
 
 
 class Cache(Section):
     """Finished answers kept in Workers KV, with a memory layer in each isolate above it."""
 
-    enabled: bool = False
+    enabled: bool = Field(default=False, description="keep answers and give them again")
     ttl_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = Field(
         default=3600, description="Workers KV keeps nothing for less than 60 seconds"
     )
@@ -155,8 +155,10 @@ class Cache(Section):
 class Fallback(Section):
     """What happens when a target fails before its first byte: retry it, then try the next."""
 
-    enabled: bool = True
-    attempts_per_target: Annotated[int, Field(ge=1, le=5)] = 2
+    enabled: bool = Field(default=True, description="try again and try the next target")
+    attempts_per_target: Annotated[int, Field(ge=1, le=5)] = Field(
+        default=2, description="calls of one target, the first included"
+    )
     base_delay_ms: Milliseconds = Field(default=100, description="upper bound of the first wait; doubles")
     max_delay_ms: Milliseconds = Field(default=2_000, description="upper bound of any wait (full jitter)")
     deadline_ms: Milliseconds = Field(default=60_000, description="all attempts together, to the first byte")
@@ -172,7 +174,7 @@ class Fallback(Section):
 class Breaker(Section):
     """Targets that fail are left out for a while and probed; each isolate learns for itself."""
 
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="leave failing targets out; needs `fallback.enabled`")
     failures: Annotated[int, Field(ge=1, le=100)] = Field(default=5, description="failures in a row that open it")
     open_ms: Milliseconds = Field(default=10_000, description="first pause; doubles with each probe that fails")
     max_open_ms: Milliseconds = Field(default=120_000, description="longest pause, also where a target asks for more")
@@ -184,7 +186,7 @@ class Breaker(Section):
 class ClientKey(Section):
     """Who holds a client key and what it may use; the key itself is the secret `client_keys`."""
 
-    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="whose data its requests see")]
     models: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="public models the key may use; absent: all"
     )
@@ -226,8 +228,8 @@ def _instant_of(text: str) -> datetime.datetime | None:
 class Auth(Section):
     """Client keys. `mode: none` opens the proxy to everybody and has to be written out."""
 
-    mode: Literal["keys", "none"] = "keys"
-    keys: dict[Name, ClientKey] = {}
+    mode: Literal["keys", "none"] = Field(default="keys", description="`none`: everybody may call, without a key")
+    keys: dict[Name, ClientKey] = Field(default={}, description="who may call: name of a client key -> its holder")
     signed_requests: bool = Field(default=False, description="accept requests signed with `signing_keys` too")
 
 
@@ -238,11 +240,11 @@ class LimitRule(Section):
     per: Literal["key", "tenant", "user"] = Field(
         description="whose use is counted; `user`: the request's own `user`, and a request without one is not counted"
     )
-    of: Literal["requests", "tokens", "usd"]
+    of: Literal["requests", "tokens", "usd"] = Field(description="what is counted")
     at_most: Annotated[float, Field(gt=0, le=1_000_000_000, strict=False)] = Field(
         description="whole requests or tokens, or US dollars"
     )
-    window_seconds: Annotated[int, Field(ge=1, le=31_536_000)]
+    window_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = Field(description="length of the window")
     kind: Literal["fixed", "sliding"] = Field(
         default="sliding", description="`fixed`: begins anew with each full window of UTC; `sliding`: any such time"
     )
@@ -261,8 +263,10 @@ class LimitRule(Section):
 class Limits(Section):
     """Bounds of one request, and of what keys, tenants and users may use."""
 
-    max_body_bytes: Annotated[int, Field(ge=1_024, le=104_857_600)] = 4_194_304
-    max_messages: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    max_body_bytes: Annotated[int, Field(ge=1_024, le=104_857_600)] = Field(
+        default=4_194_304, description="longest request body"
+    )
+    max_messages: Annotated[int, Field(ge=1, le=10_000)] = Field(default=1_000, description="messages in a request")
     max_input_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
         default=None, description="refuse longer messages before a model is asked; estimated, 4 characters a token"
     )
@@ -287,7 +291,7 @@ class Summary(Section):
 class Sessions(Section):
     """Conversations in Durable Objects: what was said is kept, and a run goes on without its caller."""
 
-    enabled: bool = False
+    enabled: bool = Field(default=False, description="keep conversations")
     overlap: Literal["queue", "reject", "latest"] = Field(
         default="queue", description="a turn that comes while another runs: wait, be refused, or take its place"
     )
@@ -312,7 +316,7 @@ class Sessions(Section):
 class Usage(Section):
     """A data point for each request in Workers Analytics Engine: who, which model, how long, what it cost."""
 
-    enabled: bool = False
+    enabled: bool = Field(default=False, description="write data points")
     dataset: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] | None = Field(
         default=None, description="name of the dataset; absent: the Worker's name with `_` for `-`"
     )
@@ -356,15 +360,43 @@ class Alerts(Section):
 class Cors(Section):
     """Browser origins that may call the proxy; none unless listed."""
 
-    origins: list[Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]] = []
-    max_age_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
+    origins: list[Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]] = Field(
+        default=[], description="https://app.example.com, or `*` for every page"
+    )
+    max_age_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        default=600, description="how long a browser remembers the permission"
+    )
+
+
+class Otlp(Section):
+    """Spans of each request to an OpenTelemetry collector: who, which model, how long, never what was said."""
+
+    endpoint: Address = Field(
+        description="Address before /v1/traces, e.g. https://otel.example.com; `otlp_headers` go along"
+    )
+    sample_ratio: Annotated[float, Field(ge=0, le=1, strict=False)] = Field(
+        default=1.0, description="share of traces that begin here; a caller's `traceparent` decides for its own"
+    )
+    timeout_ms: Annotated[int, Field(ge=100, le=25_000)] = Field(
+        default=5_000, description="an export that takes longer is given up"
+    )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        if value.endswith("/v1/traces"):
+            raise ValueError("must end before /v1/traces, which is added")
+        return value
 
 
 class Observability(Section):
-    """Workers Logs of the deployed Worker."""
+    """Workers Logs of the deployed Worker, and spans to a collector."""
 
-    enabled: bool = True
-    head_sampling_rate: Annotated[float, Field(ge=0, le=1, strict=False)] = 1.0
+    enabled: bool = Field(default=True, description="keep logs")
+    head_sampling_rate: Annotated[float, Field(ge=0, le=1, strict=False)] = Field(
+        default=1.0, description="share of requests whose logs are kept"
+    )
+    otlp: Otlp | None = Field(default=None, description="export of spans; off unless written; needs `usage.enabled`")
 
 
 class Verification(Section):
@@ -381,10 +413,18 @@ class StackConfig(Section):
     name: Name = Field(default="edge-proxy", description="First part of every resource name")
     compatibility_date: str = Field(default="2026-11-01", description="Workers runtime behaviour, YYYY-MM-DD")
     workers_dev: bool = Field(default=True, description="serve on <worker>.<subdomain>.workers.dev")
-    routes: list[Route] = []
-    custom_domain: CustomDomain | None = None
-    upstreams: Annotated[dict[Name, Upstream], Field(min_length=1)]
-    models: Annotated[dict[ModelName, Model], Field(min_length=1)]
+    protect: bool = Field(
+        default=False, description="`destroy` is refused: the Worker (with its objects) and the KV namespace stay"
+    )
+    hold: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f-]{32,36}$",
+        description="id of a version that keeps all requests: a new one is made beside it. Set by `edgewright rollout`",
+    )
+    routes: list[Route] = Field(default=[], description="zone routes to answer on")
+    custom_domain: CustomDomain | None = Field(default=None, description="a host of its own")
+    upstreams: Annotated[dict[Name, Upstream], Field(min_length=1, description="name -> where models are asked")]
+    models: Annotated[dict[ModelName, Model], Field(min_length=1, description="public name -> how it is answered")]
     default_model: str | None = Field(default=None, description="used when a request names no model")
     timeouts: Timeouts = Timeouts()
     streaming: Streaming = Streaming()
@@ -419,6 +459,9 @@ class StackConfig(Section):
     usage_token: SecretStr | None = Field(
         default=None, description="secret: API token with Account Analytics: Read, for `usage.report`"
     )
+    otlp_headers: dict[str, SecretStr] = Field(
+        default={}, description="secret: name of a header -> its value, sent to the collector of `observability.otlp`"
+    )
 
     @field_validator("compatibility_date")
     @classmethod
@@ -452,6 +495,7 @@ class StackConfig(Section):
             "sockets": self.sessions.enabled and self.sessions.sockets and self.streaming.enabled,
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
+            "telemetry": self.observability.otlp is not None,
             "usage": self.usage.enabled,
             "reports": self.usage.enabled and self.usage.report,
             "summaries": self.sessions.enabled and self.sessions.summary is not None,
@@ -523,4 +567,5 @@ SECRET_KEYS = (
     "drill_secret",
     "alert_secrets",
     "usage_token",
+    "otlp_headers",
 )

@@ -11,6 +11,9 @@ from edgewright.config import metered
 from edgewright.config.models import OpenAiCompatibleUpstream, StackConfig, each, secret_binding
 from edgewright.config.wording import Findings, one_of
 
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
+"""A header's name (RFC 9110, 5.6.2) in lower case, so that none is written twice."""
+
 
 def check(config: StackConfig) -> list[str]:
     """All findings of all rules, in the order of the keys in the file."""
@@ -30,6 +33,7 @@ def check(config: StackConfig) -> list[str]:
         _summary,
         _usage,
         metered.alerts,
+        _telemetry,
         _drills,
         _deleted_objects,
     )
@@ -191,6 +195,22 @@ def _usage(config: StackConfig) -> Findings:
             "usage.report: true needs a token with the permission Account Analytics: Read. Fix: pulumi config set "
             "--secret edgewright:usage_token TOKEN, or set the environment variable EDGEWRIGHT_USAGE_TOKEN."
         )
+
+
+def _telemetry(config: StackConfig) -> Findings:
+    if config.observability.otlp is not None and not config.usage.enabled:
+        yield "observability.otlp: spans are made of what usage records. Fix: set usage.enabled: true, or leave it out."
+    for place, (name, secret) in enumerate(config.otlp_headers.items(), start=1):
+        if not _HEADER.fullmatch(name):
+            # Not quoted: a value that was written without its name stands there.
+            yield (
+                f"otlp_headers: entry {place} has no header's name in lower case. Fix: write `name: value`, or "
+                "`name=value` in EDGEWRIGHT_OTLP_HEADERS."
+            )
+        elif name in ("content-type", "content-length", "host"):
+            yield f"otlp_headers.{name}: is set by the export itself. Fix: remove it."
+        elif not re.fullmatch(r"[!-~]+( +[!-~]+)*", secret.get_secret_value()):
+            yield f"otlp_headers.{name}: empty, or not printable ASCII. Fix: set it again, without line ends."
 
 
 def _summary(config: StackConfig) -> Findings:

@@ -11,10 +11,11 @@ from edgewright.config.stack_file import PROJECT
 _HEAD = """# Configuration of a stack
 
 Made by `edgewright schema --markdown`; do not edit. The keys of `Pulumi.<stack>.yaml`, each with the prefix
-`edgewright:`. Defaults come first, then the environment's profile (`prod`: not on workers.dev, one log in ten), then
-the stack file; secrets may also come from `EDGEWRIGHT_CLIENT_KEY_<NAME>`, `EDGEWRIGHT_SIGNING_KEY_<NAME>`,
-`EDGEWRIGHT_CACHE_KEYS` (each of these several, with commas between), `EDGEWRIGHT_UPSTREAM_<NAME>_KEY` and
-`EDGEWRIGHT_DRILL_SECRET`. Unknown keys are refused, and all mistakes are told at once. The same as JSON Schema:
+`edgewright:`. Defaults come first, then the environment's profile (`prod`: not on workers.dev, protected, one log in
+ten), then the stack file; secrets may also come from `EDGEWRIGHT_CLIENT_KEY_<NAME>`, `EDGEWRIGHT_SIGNING_KEY_<NAME>`,
+`EDGEWRIGHT_CACHE_KEYS`, `EDGEWRIGHT_ALERT_SECRETS` (each of these several, with commas between),
+`EDGEWRIGHT_UPSTREAM_<NAME>_KEY`, `EDGEWRIGHT_DRILL_SECRET`, `EDGEWRIGHT_USAGE_TOKEN` and `EDGEWRIGHT_OTLP_HEADERS`
+(`name=value,name=value`). Unknown keys are refused, and all mistakes are told at once. The same as JSON Schema:
 [stack.schema.json](stack.schema.json).
 """
 

@@ -25,6 +25,9 @@ def secret_texts(config: StackConfig) -> dict[str, str]:
         texts["ALERT_SECRETS"] = json.dumps([secret.get_secret_value() for secret in config.alert_secrets])
     if "reports" in features and config.usage_token:
         texts["USAGE_TOKEN"] = config.usage_token.get_secret_value()
+    if "telemetry" in features and config.otlp_headers:
+        headers = {name: secret.get_secret_value() for name, secret in config.otlp_headers.items()}
+        texts["OTLP_HEADERS"] = json.dumps(headers, sort_keys=True)
     return texts
 
 

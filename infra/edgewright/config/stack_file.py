@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from edgewright.config import plain
 from edgewright.errors import ConfigError
 
 PROJECT = "edgewright"
+PROVIDER = "cloudflare"
 
 TOP_LEVEL = frozenset({"config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt"})
 """What Pulumi knows in a stack file."""
@@ -38,12 +39,16 @@ class _Loader(yaml.SafeLoader):
 
 @dataclass(frozen=True)
 class StackFile:
-    """One stack's values: ``values`` by plain key, ``encrypted`` the keys whose value only the CLI can read."""
+    """One stack's values: ``values`` by plain key, ``encrypted`` the keys whose value only the CLI can read.
+
+    ``provider`` holds the provider's plain keys, those of ``cloudflare:``.
+    """
 
     stack: str
     path: Path
     values: dict[str, Any]
     encrypted: frozenset[str]
+    provider: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: Path, stack: str) -> StackFile:
@@ -62,8 +67,8 @@ class StackFile:
                 fix=f"use one of {', '.join(known)}" if known else "run in the folder that holds Pulumi.yaml",
             )
         defaults = _project_defaults(root / "Pulumi.yaml")
-        values, encrypted = _stack_values(path)
-        return cls(stack, path, {**defaults, **values}, frozenset(encrypted))
+        values, encrypted, provider = _stack_values(path)
+        return cls(stack, path, {**defaults, **values}, frozenset(encrypted), provider)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -84,7 +89,7 @@ def _project_defaults(path: Path) -> dict[str, Any]:
     return {key: spec["default"] for key, spec in declared.items() if isinstance(spec, dict) and "default" in spec}
 
 
-def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
+def _stack_values(path: Path) -> tuple[dict[str, Any], set[str], dict[str, Any]]:
     document = _load(path)
     config = document.get("config") or {}
     if not isinstance(config, dict):
@@ -97,15 +102,17 @@ def _stack_values(path: Path) -> tuple[dict[str, Any], set[str]]:
         raise ConfigError(f"{path}: not a configuration", findings=tuple(f"  - {finding}" for finding in unfit))
     values: dict[str, Any] = {}
     encrypted: set[str] = set()
+    provider: dict[str, Any] = {}
     for full_key, value in config.items():
         namespace, _, key = str(full_key).rpartition(":")
         if namespace != PROJECT:
-            continue  # another provider's configuration, e.g. cloudflare:baseUrl
-        if _has_secure(value):
+            if namespace == PROVIDER and not _has_secure(value):
+                provider[key] = value
+        elif _has_secure(value):
             encrypted.add(key)
         else:
             values[key] = value
-    return values, encrypted
+    return values, encrypted, provider
 
 
 def _strays(document: dict[Any, Any]) -> Iterator[str]:

@@ -66,6 +66,14 @@ class CloudflareApi:
         """
         return self._envelope(method, path, body, params)["result"]
 
+    def get(self, path: str) -> httpx.Response:
+        """One GET, as it is answered: not retried, and a refusal is no error.
+
+        Raises:
+            httpx.TransportError: nobody answers.
+        """
+        return self._client.get(self.url + path)
+
     def page(self, path: str, params: Mapping[str, str]) -> tuple[list[Any], str]:
         """One page of a list that goes on by cursor: its items, and the cursor of the next ("" at the end).
 
@@ -159,7 +167,7 @@ def _reason(outcome: httpx.Response | Exception) -> str:
 
 _FIXES = {
     401: "check CLOUDFLARE_API_TOKEN",
-    403: "give the token the permissions that docs/howto/deploy.md lists",
+    403: "give the token the permissions that docs/howto/token.md lists; `edgewright token` says what it lacks",
     429: "wait some minutes; the API allows 1,200 calls in five",
 }
 

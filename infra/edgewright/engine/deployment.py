@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgewright.engine.api import CloudflareApi
@@ -11,6 +11,16 @@ from edgewright.engine.plan import Listener, Result, Step, ignore
 from edgewright.engine.resources import Kind, kind_of
 from edgewright.engine.state import Resource, State
 from edgewright.engine.values import UNKNOWN, differences, revealed, sealed
+from edgewright.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a program says of a resource beside its inputs: the urns it needs, and what deleting it means."""
+
+    dependencies: list[str] = field(default_factory=list)
+    retain: bool = False
+    protect: bool = False
 
 
 @dataclass
@@ -29,7 +39,7 @@ class Deployment:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def register(
-        self, urn: str, token: str, name: str, inputs: dict[str, Any], dependencies: list[str], retain: bool
+        self, urn: str, token: str, name: str, inputs: dict[str, Any], options: Options
     ) -> tuple[str, dict[str, Any]]:
         """Bring one resource to what the program says; its id and outputs (unknown ones in a dry run).
 
@@ -39,30 +49,38 @@ class Deployment:
         kind = kind_of(token)
         with self._lock:
             self._seen.add(urn)
-            wanted = Resource(token, name, "", sealed(inputs, self.state.salt), dependencies, retain)
+            wanted = Resource(token, name, "", sealed(inputs, self.state.salt), **asdict(options))
             old = self.state.resources.get(urn)
             outputs = kind.do_read(self.api, old.inputs, old.id) if old else None
             if old is None or outputs is None:
                 return self._create(urn, kind, wanted, inputs, "create", ())
-            changed = differences(old.inputs, wanted.inputs)
+            changed = differences(old.inputs, wanted.inputs) or kind.changed_since(wanted.inputs, outputs)
             if not changed:
                 return self._keep(old, outputs, wanted)
             if kind.replaces(changed):
                 return self._create(urn, kind, wanted, inputs, "replace", tuple(changed), old)
             return self._update(urn, kind, old, outputs, wanted, inputs, tuple(changed))
 
-    def finish(self) -> None:
-        """Delete what the program no longer registers and what has been replaced, dependents first."""
-        for resource in list(self.state.replaced):
+    def finish(self, *, delete: bool = True) -> None:
+        """Delete what the program no longer registers and what has been replaced, dependents first.
+
+        Without ``delete`` all that stays, but what is only forgotten.
+
+        Raises:
+            EngineError: one of them is protected; nothing has been deleted.
+        """
+        gone = [urn for urn in self.state.resources if urn not in self._seen] if delete else []
+        going = [each for each in self.state.replaced if delete or each.retain or not kind_of(each.type).delete]
+        _refuse_protected([*going, *(self.state.resources[urn] for urn in gone)])
+        for resource in going:
             self._delete(resource, None)
-        gone = [urn for urn in self.state.resources if urn not in self._seen]
         for urn in dependents_first(self.state.resources, gone):
             self._delete(self.state.resources[urn], urn)
 
     def _keep(self, old: Resource, outputs: dict[str, Any], wanted: Resource) -> tuple[str, dict[str, Any]]:
         self._tell(Step("same", old.type, old.name), done=True)
         if not self.dry_run:
-            old.dependencies, old.retain = wanted.dependencies, wanted.retain
+            old.dependencies, old.retain, old.protect = wanted.dependencies, wanted.retain, wanted.protect
             self.state.save()
         return old.id, outputs
 
@@ -138,6 +156,17 @@ class Deployment:
         if done:
             self.result.steps.append(step)
         self.listener(step, done)
+
+
+def _refuse_protected(resources: list[Resource]) -> None:
+    protected = ", ".join(
+        f"{resource.type.rsplit(':', 1)[-1]} {resource.name}" for resource in resources if resource.protect
+    )
+    if protected:
+        raise EngineError(
+            f"to be deleted, but protected: {protected}.",
+            fix="set protect: false in the stack file, run `up`, and try again",
+        )
 
 
 def _unknown_outputs(wanted: Resource) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from edgewright.config import PROJECT, StackConfig, StackFile, from_stack_file
 from edgewright.engine import resources
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.deployment import Deployment
-from edgewright.engine.plan import Listener, Result, ignore
+from edgewright.engine.intended import Intended, record
+from edgewright.engine.plan import NONE, Listener, Policies, Result, ignore
 from edgewright.engine.state import State, locked
 from edgewright.errors import EngineError
 from edgewright.keys import LocalSecrets
@@ -21,7 +23,8 @@ from edgewright.paths import stack_folder
 class EmbeddedEngine:
     """Runs one stack of the project in ``project`` against ``api``.
 
-    ``overrides`` replace keys of the stack file, e.g. to put a real upstream behind the local stack.
+    ``overrides`` replace keys of the stack file, e.g. to put a real upstream behind the local stack. A run of the
+    program must satisfy ``policies``.
     """
 
     def __init__(
@@ -30,8 +33,10 @@ class EmbeddedEngine:
         stack: str,
         api: Callable[[], CloudflareApi] = CloudflareApi.from_environment,
         overrides: Mapping[str, Any] | None = None,
+        policies: Policies = NONE,
     ) -> None:
         self.stack = stack
+        self._policies = policies
         self._project = project
         self._api = api
         self._folder = stack_folder(project, stack)
@@ -52,18 +57,29 @@ class EmbeddedEngine:
         """
         return from_stack_file(self._file, secrets=self._secrets)
 
-    def preview(self, listener: Listener = ignore) -> Result:
-        """What `up` would do; the API is only read."""
-        return self._run(listener, dry_run=True)
+    def preview(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
+        """What `up` would do; the API is only read.
 
-    def up(self, listener: Listener = ignore) -> Result:
-        """Bring the account to what the program says.
+        Raises:
+            EngineError: a mandatory policy is violated; lists every violation.
+        """
+        return self._run(listener, hold, dry_run=True)
+
+    def up(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
+        """Bring the account to what the program says; with policies only after a preview that satisfies them.
+
+        ``hold`` is the id of a version that keeps all requests. What it may still use is not deleted: the next `up`
+        without it does that.
 
         Raises:
             ConfigError: before anything is called.
+            EngineError: as `preview`, before anything is written.
             ApiError: a call failed; the state holds what was done, and the next run goes on from there.
         """
-        return self._run(listener, dry_run=False)
+        advice = self.preview(hold=hold).advice if self._policies.packs else []
+        result = self._run(listener, hold, dry_run=False)
+        result.advice = advice
+        return result
 
     def destroy(self, listener: Listener = ignore) -> Result:
         """Delete everything in the state but what is retained; the program is not run."""
@@ -79,9 +95,11 @@ class EmbeddedEngine:
         """The outputs of the last `up`; secret ones as ``[secret]`` unless ``reveal``.
 
         Raises:
-            EngineError: the stack is not deployed.
+            EngineError: the stack is not deployed, or the cloud that it was deployed to is not there any more.
         """
         state = State.load(self._folder)
+        if state.outputs:
+            self._api()
         if not state.outputs:
             raise EngineError(f"stack {self.stack} is not deployed.", fix=f"edgewright up --stack {self.stack}")
         hidden = dict.fromkeys(state.secret_outputs, "[secret]")
@@ -95,25 +113,39 @@ class EmbeddedEngine:
             hidden |= {name: held.get_secret_value() for name, held in known.items() if held and name in hidden}
         return {**state.outputs, **hidden}
 
-    def _run(self, listener: Listener, *, dry_run: bool) -> Result:
+    def intended(self, api: CloudflareApi) -> list[Intended]:
+        """What the program says now, its secrets left out; ``api`` is asked for zones alone.
+
+        Raises:
+            ConfigError: every finding.
+            EngineError: the stack is not deployed.
+        """
+        self.config()
+        return record(self._project / "infra", self.stack, self._program_config(api, {}), api, self.outputs())
+
+    def _run(self, listener: Listener, hold: str | None, *, dry_run: bool) -> Result:
         self.config()  # wrong configuration ends here, before the slow imports and any call
         # Imports Pulumi: half a second that `outputs` and `destroy` need not pay.
         from edgewright.engine.monitor import DeploymentMonitor, run_program, split_secrets
+        from edgewright.engine.policy import checking
 
-        with locked(self._folder):
+        with locked(self._folder), checking(self._policies if dry_run else NONE) as check:
             state = State.load(self._folder)
             api = self._api()
             deployment = Deployment(api, state, dry_run, listener)
-            monitor = DeploymentMonitor(deployment, lambda token, args: resources.invoke(api, token, args))
-            run_program(self._project / "infra", self.stack, self._program_config(api), monitor, dry_run=dry_run)
-            deployment.finish()
+            invoke = partial(resources.invoke, api)
+            monitor = DeploymentMonitor(deployment, invoke, check.resource)
+            config = self._program_config(api, {"hold": hold} if hold else {})
+            run_program(self._project / "infra", self.stack, config, monitor, dry_run=dry_run)
+            deployment.result.advice = check.ended()
+            deployment.finish(delete=hold is None)
             if not dry_run:
                 state.outputs, state.secret_outputs = split_secrets(monitor.outputs)
                 state.save()
         deployment.result.outputs = split_secrets(monitor.outputs)[0]
         return deployment.result
 
-    def _program_config(self, api: CloudflareApi) -> dict[str, str]:
+    def _program_config(self, api: CloudflareApi, given: Mapping[str, Any]) -> dict[str, str]:
         """The configuration as the CLI hands it to a program: strings, objects as JSON.
 
         What the stack is deployed to is also where its usage is reported from.
@@ -122,5 +154,5 @@ class EmbeddedEngine:
         reported = {"usage_token": api.token, "usage": {**usage, "api_url": api.url}} if usage else {}
         return {
             f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
-            for key, value in {**self._file.values, **reported}.items()
+            for key, value in {**self._file.values, **reported, **given}.items()
         }

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import pulumi
 from pulumi.runtime import mocks, set_all_config
@@ -18,11 +18,21 @@ from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from edgewright.config import PROJECT
-from edgewright.engine.deployment import Deployment
+from edgewright.engine.deployment import Options
 from edgewright.engine.values import from_struct, is_secret, to_struct
 from edgewright.errors import EdgewrightError, EngineError
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+class Registry(Protocol):
+    """What takes the registrations of a program: a deployment, or what only writes them down."""
+
+    def register(
+        self, urn: str, token: str, name: str, inputs: dict[str, Any], options: Options, /
+    ) -> tuple[str, dict[str, Any]]:
+        """Take one resource; its id and outputs."""
+        ...
 
 
 class DeploymentMonitor(mocks.MockMonitor):
@@ -32,9 +42,15 @@ class DeploymentMonitor(mocks.MockMonitor):
     conversion opens an event loop in each of its threads and never closes it.
     """
 
-    def __init__(self, deployment: Deployment, invoke: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        invoke: Callable[[str, dict[str, Any]], dict[str, Any]],
+        check: Callable[[Any, str], None] = lambda _request, _urn: None,
+    ) -> None:
         super().__init__(cast("mocks.Mocks", None))
-        self._deployment = deployment
+        self._check = check
+        self._registry = registry
         self._invoke = invoke
         self.outputs: dict[str, Any] = {}
         self.failure: EdgewrightError | None = None
@@ -56,13 +72,13 @@ class DeploymentMonitor(mocks.MockMonitor):
         if request.type == STACK_TYPE or not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn)
         with self._noting_failures():
-            identifier, outputs = self._deployment.register(
+            self._check(request, urn)
+            identifier, outputs = self._registry.register(
                 urn,
                 request.type,
                 request.name,
                 from_struct(request.object),
-                list(request.dependencies),
-                request.retainOnDelete,
+                Options(list(request.dependencies), request.retainOnDelete, request.protect),
             )
         self.resources[urn] = self.ResourceRegistration(urn, identifier, outputs)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identifier, object=to_struct(outputs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Operation = Literal["same", "create", "update", "replace", "delete", "retain"]
@@ -25,6 +26,17 @@ class Step:
         return self.type.rsplit(":", 1)[-1]
 
 
+@dataclass(frozen=True)
+class Policies:
+    """Folders of the policy packs that a run must satisfy, and JSON files with their settings."""
+
+    packs: tuple[Path, ...] = ()
+    settings: tuple[Path, ...] = ()
+
+
+NONE = Policies()
+
+
 # Called with a step when it begins (False) and when it is done (True).
 Listener = Callable[[Step, bool], None]
 
@@ -35,10 +47,14 @@ def ignore(_step: Step, _done: bool) -> None:
 
 @dataclass
 class Result:
-    """How a run ended: its steps in the order they were taken, and the stack's outputs (secrets left out)."""
+    """How a run ended: its steps in the order they were taken, and the stack's outputs (secrets left out).
+
+    ``advice`` is what policies say that do not stop a run.
+    """
 
     steps: list[Step] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    advice: list[str] = field(default_factory=list)
 
     @property
     def changes(self) -> int:

@@ -24,30 +24,39 @@ class Kind:
     """How one resource type is created, read, changed and deleted.
 
     ``collection`` and the path of one item are filled from the inputs; ``update`` is the method of a change
-    (None: every change replaces); ``delete`` False: deleting sends nothing, as the provider does.
+    (None: every change replaces); ``delete`` False: deleting sends nothing, as the provider does. ``fixed``: it cannot
+    be changed once it is made, so that nobody can have changed it.
     """
 
     collection: str
     create: str = "POST"
     update: str | None = "PUT"
     delete: bool = True
+    fixed: bool = False
     replace_on: frozenset[str] = frozenset({"accountId"})
     path_inputs: frozenset[str] = frozenset({"accountId"})
     defaults: Mapping[str, Any] | None = None
     find: Callable[[CloudflareApi, dict[str, Any]], Any] | None = None
+    holds: Callable[[CloudflareApi, dict[str, Any]], bool] | None = None
     explain: Callable[[CloudflareApi, dict[str, Any], dict[str, Any]], tuple[str, ...]] | None = None
 
     def replaces(self, changed: list[str]) -> bool:
         """Whether a change of these property paths needs a new resource."""
         return self.update is None or any(path.split(".")[0].split("[")[0] in self.replace_on for path in changed)
 
+    def changed_since(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> list[str]:
+        """Paths of ``inputs`` at which the API holds something else, as somebody has changed it by hand."""
+        return [] if self.fixed else _changed(inputs, outputs)
+
     def do_create(self, api: CloudflareApi, inputs: dict[str, Any]) -> dict[str, Any]:
         """Create it; the API's result in provider names."""
         return _outputs(api.call(self.create, self._collection(inputs), self._body(inputs)))
 
     def do_read(self, api: CloudflareApi, inputs: dict[str, Any], identifier: str) -> dict[str, Any] | None:
-        """What the API holds, None if it is gone."""
+        """What the API holds, None if it is gone or holds no more."""
         try:
+            if self.holds and not self.holds(api, inputs):
+                return None
             return _outputs(api.call("GET", self._item(inputs, identifier)))
         except ApiError as error:
             if error.status == 404:
@@ -99,6 +108,18 @@ def _filled(body: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]
     return dict(sorted(filled.items()))
 
 
+def _changed(inputs: Mapping[str, Any], outputs: Mapping[str, Any], path: str = "") -> list[str]:
+    """What is not in ``outputs`` is no difference: some inputs are never told."""
+    found: list[str] = []
+    for key, value in inputs.items():
+        held = outputs.get(key)
+        if isinstance(value, Mapping) and isinstance(held, Mapping):
+            found += _changed(value, held, f"{path}{key}.")
+        elif key in outputs and held != value:
+            found.append(f"{path}{key}")
+    return found
+
+
 def _outputs(result: Any) -> dict[str, Any]:
     if not isinstance(result, dict) or not result.get("id"):
         raise EngineError(f"the API's answer names no id: {str(result)[:200]}")
@@ -131,6 +152,14 @@ def _worker_by_name(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
         raise
 
 
+def _is_live(api: CloudflareApi, inputs: dict[str, Any]) -> bool:
+    """Whether requests are shared out as a deployment says; one that another has followed is there, and void."""
+    path = f"/accounts/{inputs['accountId']}/workers/scripts/{quote(inputs['scriptName'], safe='')}/deployments"
+    listed = api.call("GET", path)["deployments"]
+    live = {share["version_id"]: float(share["percentage"]) for share in listed[0]["versions"]} if listed else {}
+    return live == {share["versionId"]: float(share["percentage"]) for share in inputs["versions"]}
+
+
 def _route_by_pattern(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
     listed = api.call("GET", f"/zones/{inputs['zoneId']}/workers/routes") or []
     return next((route for route in listed if route["pattern"] == inputs["pattern"]), None)
@@ -161,6 +190,7 @@ KINDS: dict[str, Kind] = {
         "/accounts/{accountId}/workers/workers/{workerId}/versions",
         update=None,
         delete=False,
+        fixed=True,
         replace_on=ALL,
         path_inputs=frozenset({"accountId", "workerId"}),
         explain=_classes,
@@ -169,8 +199,10 @@ KINDS: dict[str, Kind] = {
         "/accounts/{accountId}/workers/scripts/{scriptName}/deployments",
         update=None,
         delete=False,
+        fixed=True,
         replace_on=ALL,
         path_inputs=frozenset({"accountId", "scriptName"}),
+        holds=_is_live,
     ),
     "cloudflare:index/workersRoute:WorkersRoute": Kind(
         "/zones/{zoneId}/workers/routes",

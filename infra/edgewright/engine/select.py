@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgewright.config import StackFile
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
-from edgewright.engine.plan import Listener, Result
+from edgewright.engine.intended import Intended
+from edgewright.engine.plan import NONE, Listener, Policies, Result, ignore
 from edgewright.engine.pulumi_cli import PulumiCli
 from edgewright.errors import ConfigError, EngineError
 from edgewright.keys import write_private
@@ -21,12 +23,12 @@ from edgewright.paths import state_folder
 class Engine(Protocol):
     """What both engines can do."""
 
-    def preview(self, listener: Listener) -> Result:
+    def preview(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
         """What `up` would do."""
         ...
 
-    def up(self, listener: Listener) -> Result:
-        """Deploy."""
+    def up(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
+        """Deploy; ``hold`` is the id of a version that keeps all requests, and all that it may use."""
         ...
 
     def destroy(self, listener: Listener) -> Result:
@@ -37,8 +39,12 @@ class Engine(Protocol):
         """Outputs of the last `up`."""
         ...
 
+    def intended(self, api: CloudflareApi) -> list[Intended]:
+        """What the program says now."""
+        ...
 
-def select(project: Path, stack: str, choice: str = "auto") -> Engine:
+
+def select(project: Path, stack: str, choice: str = "auto", policies: Policies = NONE) -> Engine:
     """The engine for a stack: ``auto`` is embedded for ``local`` and the pulumi CLI for every other.
 
     Raises:
@@ -48,19 +54,19 @@ def select(project: Path, stack: str, choice: str = "auto") -> Engine:
     if choice not in ("auto", "embedded", "pulumi"):
         raise ConfigError(f"engine: {choice!r} is none.", fix="use auto, embedded or pulumi")
     if choice == "embedded" or (choice == "auto" and stack == "local"):
-        return EmbeddedEngine(project, stack, api=lambda: local_api(project))
+        return EmbeddedEngine(project, stack, api=lambda: local_api(project), policies=policies)
     if not (project / f"Pulumi.{stack}.yaml").is_file():
         known = sorted(path.suffixes[0][1:] for path in project.glob("Pulumi.*.yaml"))
         raise ConfigError(
             f"stack {stack!r}: there is no Pulumi.{stack}.yaml in {project}.",
-            fix=f"use one of {', '.join(known)}" if known else "make one: pulumi stack init",
+            fix=f"use one of {', '.join(known)}" if known else "make a project: edgewright init",
         )
     if shutil.which("pulumi") is None:
         raise EngineError(
             "the pulumi CLI is not on PATH; it deploys every stack but `local`.",
             fix="install it as https://www.pulumi.com/docs/install says, or use --stack local",
         )
-    return PulumiCli(project, stack)
+    return PulumiCli(project, stack, policies)
 
 
 def local_api(project: Path) -> CloudflareApi:
@@ -84,6 +90,20 @@ def local_api(project: Path) -> CloudflareApi:
             fix="use --engine pulumi, or unset CLOUDFLARE_BASE_URL",
         )
     return api
+
+
+def api_of(project: Path, stack: str, engine: Engine) -> CloudflareApi:
+    """The API that an engine deploys a stack to: the local cloud, or the one of ``cloudflare:baseUrl``.
+
+    Raises:
+        EngineError: no local cloud runs.
+        ApiError: ``CLOUDFLARE_API_TOKEN`` is not set.
+    """
+    if isinstance(engine, EmbeddedEngine):
+        return local_api(project)
+    configured = StackFile.read(project, stack).provider.get("baseUrl")
+    api = CloudflareApi.from_environment()
+    return CloudflareApi(str(configured).rstrip("/"), api.token) if configured else api
 
 
 def _notes(project: Path) -> Path:

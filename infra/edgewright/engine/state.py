@@ -29,6 +29,7 @@ class Resource:
     inputs: dict[str, Any]
     dependencies: list[str] = field(default_factory=list)
     retain: bool = False
+    protect: bool = False
 
 
 @dataclass

@@ -66,6 +66,19 @@ class Account:
     def subdomain(self, value: str) -> None:
         self.settings.put("subdomain", {"value": value})
 
+    @property
+    def permissions(self) -> list[str] | None:
+        """The permission groups that the token has; None: all."""
+        kept = self.settings.get("permissions")
+        return list(kept["value"]) if kept else None
+
+    @permissions.setter
+    def permissions(self, value: list[str] | None) -> None:
+        if value is None:
+            self.settings.delete("permissions")
+        else:
+            self.settings.put("permissions", {"value": value})
+
     def reset(self) -> None:
         """Forget everything but the credentials."""
         self.database.clear()

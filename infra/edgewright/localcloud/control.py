@@ -17,6 +17,7 @@ from edgewright.localcloud.envelope import JSON, EnvelopeError
 from edgewright.localcloud.errors import ControlError, bad_control
 from edgewright.localcloud.faults import Fault, Faults
 from edgewright.localcloud.models.scripted import ScriptedModels
+from edgewright.localcloud.permissions import GROUPS
 from edgewright.localcloud.recorder import Recorder
 from edgewright.localcloud.runtime.supervisor import Runtime
 from edgewright.localcloud.services.workers.live import live_plan
@@ -52,6 +53,7 @@ class Control:
             ("POST", "/kv"): self._set_kv,
             ("POST", "/pace"): self._set_pace,
             ("POST", "/analytics"): self._set_analytics,
+            ("POST", "/token"): self._set_token,
             ("GET", "/points"): lambda _body: self._kept_points(),
             ("DELETE", "/points"): lambda _body: self._account.database.run("delete from data_points"),
             ("GET", "/state"): lambda _body: self._state(),
@@ -103,6 +105,14 @@ class Control:
     def _set_analytics(self, body: dict[str, Any]) -> dict[str, int]:
         self._points.sample(int(_number(body, "sample_interval", 1, _MOST_SAMPLED)))
         return {"sample_interval": self._points.sample_interval}
+
+    def _set_token(self, body: dict[str, Any]) -> dict[str, Any]:
+        wanted = body.get("permissions")
+        unknown = [name for name in wanted if name not in GROUPS] if isinstance(wanted, list) else [wanted]
+        if wanted is not None and unknown:
+            raise bad_control("permissions", unknown[0], f"give null, or a list of {', '.join(GROUPS)}")
+        self._account.permissions = wanted
+        return {"permissions": wanted}
 
     def _kept_points(self) -> list[dict[str, Any]]:
         rows = self._account.database.rows(f"select {', '.join(POINT_COLUMNS)} from data_points order by id")

@@ -18,6 +18,7 @@ from edgewright.localcloud.auth import check_credentials, check_scope
 from edgewright.localcloud.control import Control
 from edgewright.localcloud.envelope import EnvelopeError
 from edgewright.localcloud.operations import FAMILIES
+from edgewright.localcloud.permissions import check_permission
 from edgewright.localcloud.router import Call, Router
 from edgewright.localcloud.services.analytics.errors import unauthorised
 
@@ -87,6 +88,7 @@ class ControlPlane(HTTPServerBase):
         try:
             check_credentials(request, self._account)
             check_scope(request.method, below)
+            check_permission(request.method, below, self._account)
             return self._handle(request, below)
         except EnvelopeError as failure:
             if failure.code in (7001, 7003):

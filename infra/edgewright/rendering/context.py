@@ -45,6 +45,7 @@ FEATURES = {
             "limits",
             "sessions",
             "streaming",
+            "telemetry",
             "usage",
         )
     },
@@ -110,6 +111,8 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         values["alerts"] = {"url": config.alerts.url, "budgets": [_budget(budget) for budget in config.alerts.budgets]}
     if "reports" in config.features:
         values["usage"] = {"dataset": config.dataset}
+    if config.observability.otlp is not None:
+        values["telemetry"] = config.observability.otlp.model_dump()
     if config.cors.origins:
         values["cors"] = config.cors.model_dump()
     return values

@@ -31,7 +31,7 @@ class RawCaller:
         self._received = bytearray()
         self._url = target.settings.url + CHAT
         self._content = json.dumps(body)
-        self._headers = {"content-type": "application/json", "accept": "application/json"}
+        self._headers = {"content-type": "application/json", "accept": "application/json", **target.settings.headers}
         if target.settings.key is not None:
             self._headers["authorization"] = f"Bearer {target.settings.key}"
 

@@ -39,7 +39,8 @@ class Socket:
         settings = talk.target.settings
         key = settings.key if key == OWN_KEY else key
         self._url = f"{settings.url.replace('http', 'ws', 1)}{talk.path}/socket"
-        self._headers = {} if key is None or ticket is not None else {"authorization": f"Bearer {key}"}
+        named = {} if key is None or ticket is not None else {"authorization": f"Bearer {key}"}
+        self._headers = settings.headers | named
         self._protocols: Sequence[Subprotocol] | None = None
         if ticket is not None:
             self._protocols = cast(list[Subprotocol], [PROTOCOL, f"ticket.{ticket}"])

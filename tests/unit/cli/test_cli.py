@@ -137,3 +137,29 @@ def test_a_wall_before_nobody_could_not_run():
     done = run("verify", "--wall", "--url", "http://127.0.0.1:9", "--upstream", "http://127.0.0.1:9", "--json")
     assert done.returncode == 2
     assert "cannot be reached" in json.loads(done.stdout)["problem"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--steps", "a"),
+        ("--steps", "10,5"),
+        ("--steps", "0,100"),
+        ("--steps", "50,150"),
+        ("--steps", "nan"),
+        ("--watch", "5"),
+        ("--watch", "-1m"),
+    ],
+)
+def test_a_rollout_that_is_asked_for_wrongly_is_exit_2_before_anything(option, value, state):
+    done = run("rollout", f"{option}={value}", EDGEWRIGHT_STATE=state)
+    assert done.returncode == 2
+    assert f"{option}: " in done.stderr
+    assert "fix: write e.g." in done.stderr
+
+
+def test_a_rollout_of_nothing_says_what_to_do_first(state):
+    for command in ("rollout", "rollback", "versions"):
+        done = run(command, EDGEWRIGHT_STATE=state)
+        assert done.returncode == 2
+        assert "fix: edgewright up --stack local" in done.stderr

@@ -88,7 +88,7 @@ def test_bindings_are_sorted_bytewise(deploy):
     bindings = made["value"] if isinstance(made, dict) else made
     names = [binding["name"] for binding in bindings]
     assert names == sorted(names, key=str.encode)
-    assert names == ["AI", "CACHE", "CONTENT_HASH", "DRILL_SECRET", "KEY_HASHES", "UPSTREAM_API_KEY"]
+    assert names == ["AI", "CACHE", "CONTENT_HASH", "DRILL_SECRET", "KEY_HASHES", "UPSTREAM_API_KEY", "VERSION"]
 
 
 def test_a_client_key_itself_is_never_bound(deploy):

@@ -37,6 +37,10 @@ def alerts(section=(), budget=(), **more):
     return {"usage": {"enabled": True}, "alerts": whole, "alert_secrets": ["whsec_" + "ca" * 22], **more}
 
 
+OTLP = {"otlp": {"endpoint": "https://otel.example"}}
+COUNTED = {"usage": {"enabled": True}}
+
+
 def findings(**changes):
     with pytest.raises(ConfigError) as caught:
         from_values({**GOOD, **changes}, source="Pulumi.dev.yaml")
@@ -115,6 +119,21 @@ def test_the_other_key_is_of_another_tenant():
         (alerts(budget={"keys": ["cj"]}), ["alerts.budgets[0].keys", "'cj'", "ci"]),
         (alerts({"budgets": [BUDGET, BUDGET]}), ["alerts.budgets[1].name", "'month'", "another budget"]),
         (alerts(deleted_objects=["Budget"]), ["deleted_objects: 'Budget' is in use"]),
+        ({"observability": OTLP}, ["observability.otlp", "usage.enabled: true"]),
+        (
+            {**COUNTED, "observability": {"otlp": {"endpoint": "http://otel.example"}}},
+            ["observability.otlp.endpoint", '"http://otel.example"', "https://otel.example.com"],
+        ),
+        (
+            {**COUNTED, "observability": {"otlp": {"endpoint": "https://otel.example/v1/traces"}}},
+            ["observability.otlp.endpoint", "must end before /v1/traces"],
+        ),
+        (
+            {**COUNTED, "observability": {"otlp": {**OTLP["otlp"], "sample_ratio": 1.5}}},
+            ["observability.otlp.sample_ratio", "1.5", "1"],
+        ),
+        ({"otlp_headers": {"content-type": "x"}}, ["otlp_headers.content-type", "remove it"]),
+        ({"otlp_headers": {"authorization": "a\nb"}}, ["otlp_headers.authorization", "without line ends"]),
         ({"deleted_objects": ["Talk"]}, ["deleted_objects[0]", '"Talk"', "'Conversation'"]),
         ({"cahce": {}}, ["cahce: unknown key", "did you mean cache?"]),
         ({"cache": {"enabled": True, "ttl_seconds": 30}}, ["cache.ttl_seconds", "30", "60 or more"]),
@@ -201,6 +220,10 @@ def test_a_secret_never_shows_in_a_finding():
         {"client_keys": {"ci": 12345678}},
         {"drill_secret": "short-canary"},
         {"client_keys": {"ci": "canary"}},
+        {"otlp_headers": {"Bearer canary": "x"}},
+        {"otlp_headers": {"authorization": "canary\n"}},
+        {"otlp_headers": {"authorization": 12345678}},
+        {**COUNTED, "observability": {"otlp": {"endpoint": "https://u:canary@otel.example"}}},
     ):
         assert not any("canary" in finding or "12345678" in finding for finding in findings(**changes))
 
@@ -227,6 +250,26 @@ def test_secrets_come_from_the_environment_too(monkeypatch):
     config = from_values(values, source="x")
     assert config.upstream_keys["my-api"].get_secret_value() == "k"
     assert config.drill_secret is not None
+
+
+def test_headers_for_the_collector_come_as_opentelemetry_writes_them(monkeypatch):
+    monkeypatch.setenv("EDGEWRIGHT_OTLP_HEADERS", "Authorization=Bearer%20a%3Db%2Cc==, x-dataset = edge")
+    config = from_values({**GOOD, **COUNTED, "observability": OTLP}, source="x")
+    assert "telemetry" in config.features
+    texts = secret_texts(config)
+    assert json.loads(texts["OTLP_HEADERS"]) == {"authorization": "Bearer a=b,c==", "x-dataset": "edge"}
+    assert "OTLP_HEADERS" not in secret_texts(from_values({**GOOD, **COUNTED}, source="x"))
+    monkeypatch.setenv("EDGEWRIGHT_OTLP_HEADERS", "Bearer canary")
+    assert "canary" not in one(**COUNTED, observability=OTLP)
+
+
+def test_spans_go_nowhere_unless_a_collector_is_named():
+    assert "telemetry" not in from_values({**GOOD, **COUNTED}, source="x").features
+    config = from_values(
+        {**GOOD, **COUNTED, "observability": {"otlp": {"endpoint": "https://o.example/x/"}}}, source="x"
+    )
+    assert config.observability.otlp is not None
+    assert config.observability.otlp.endpoint == "https://o.example/x"
 
 
 def test_the_program_sees_what_the_stack_file_says(tmp_path):

@@ -53,6 +53,9 @@ class FakeApi:
                 item["urls"] = [f"https://{item['id'][:8]}-edge-proxy-dev.acme.workers.dev"]
             self.items[f"{path}/{item['id']}"] = item
             return _answer(item)
+        if method == "GET" and path.endswith("/deployments"):
+            made = [item for key, item in self.items.items() if key.startswith(f"{path}/")]
+            return _answer({"deployments": made[::-1]})
         if path not in self.items:
             named = [i for k, i in self.items.items() if i.get("name") == path.rsplit("/", 1)[1]]
             if method == "GET" and named:

@@ -60,7 +60,13 @@ def test_up_makes_what_the_provider_would_make(stack, fake):
     assert bodies["workers"]["subdomain"] == {"enabled": True, "previews_enabled": True}
     assert bodies["workers"]["logpush"] is False
     version = bodies["versions"]
-    assert [binding["name"] for binding in version["bindings"]] == ["AI", "CACHE", "CONTENT_HASH", "KEY_HASHES"]
+    assert [binding["name"] for binding in version["bindings"]] == [
+        "AI",
+        "CACHE",
+        "CONTENT_HASH",
+        "KEY_HASHES",
+        "VERSION",
+    ]
     assert version["main_module"] == "entry.js"
     assert set(version["annotations"]) == {"workers/message", "workers/tag"}
     assert bodies["deployments"]["versions"][0]["percentage"] == 100
@@ -203,3 +209,42 @@ def test_a_broken_state_file_is_told(stack, text):
     (stack.folder / ".edgewright/stacks/dev/state.json").write_text(text)
     with pytest.raises(EngineError, match=r"state\.json: .*\n  fix: "):
         stack().up()
+
+
+def test_what_is_protected_is_not_deleted_until_the_stack_file_says_so(stack, fake):
+    stack(protect=True).up()
+    fake.calls.clear()
+    with pytest.raises(EngineError, match=r"protected: .*Worker edge-worker.*\n  fix: set protect: false"):
+        stack().destroy()
+    assert fake.writes == []
+    with pytest.raises(EngineError, match=r"protected: WorkersKvNamespace edge-cache"):
+        stack(cache={"enabled": False}).up()
+    assert any("/namespaces/" in path for path in fake.items)
+    stack(protect=False, cache={"enabled": True}).up()
+    stack().destroy()
+    assert not any("/namespaces/" in path for path in fake.items)
+
+
+def test_a_held_version_keeps_all_requests_and_what_it_uses(stack, fake):
+    old = stack().up().outputs["version_id"]
+    fake.calls.clear()
+    engine = stack(cache={})
+    assert engine.up(hold=old).outputs["version_id"] != old
+    assert fake.writes == ["POST versions"]
+    assert operations(engine.preview())[-2:] == [("replace", "WorkersDeployment"), ("delete", "WorkersKvNamespace")]
+    fake.calls.clear()
+    engine.up()
+    assert [write.split()[0] for write in fake.writes] == ["POST", "DELETE"]
+    assert engine.preview().changes == 0
+
+
+def test_a_deployment_that_another_has_followed_is_made_again(stack, fake):
+    """The shares count, and not who made them."""
+    engine = stack()
+    made = engine.up().outputs["version_id"]
+    path = f"/accounts/{'a' * 32}/workers/scripts/edge-proxy-dev/deployments"
+    api = CloudflareApi(fake.url, "t" * 40)
+    api.call("POST", path, {"strategy": "percentage", "versions": [{"version_id": "x", "percentage": 100}]})
+    assert ("create", "WorkersDeployment") in operations(engine.preview())
+    api.call("POST", path, {"strategy": "percentage", "versions": [{"version_id": made, "percentage": 100}]})
+    assert engine.preview().changes == 0

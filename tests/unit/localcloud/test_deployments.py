@@ -20,6 +20,7 @@ def says(text):
         ([50], 10195),
         ([50, 60], 10195),
         ([101], 10195),
+        ([0.005, 99.995], 10195),
         ([-1, 101], 10195),
         ([], 10195),
         ([30, 30, 40], 10195),
@@ -55,6 +56,14 @@ def test_the_newest_deployment_is_first_and_live(bench):
     assert bench.result("GET", f"{path}/{first['id']}") == first
     assert first["annotations"] == {"workers/triggered_by": "deployment"}
     assert first["versions"] == [{"version_id": one, "percentage": 100}]
+
+
+def test_a_message_is_cut_after_100_bytes(bench):
+    one = bench.version(says("one"))
+    path = f"{bench.account}/workers/scripts/edge/deployments"
+    share = {"version_id": one, "percentage": 100}
+    body = {"strategy": "percentage", "versions": [share], "annotations": {"workers/message": "é" * 51}}
+    assert bench.result("POST", path, json=body)["annotations"]["workers/message"] == "é" * 50
 
 
 def test_a_split_is_kept_and_an_override_reaches_a_live_version(bench):

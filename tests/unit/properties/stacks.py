@@ -80,6 +80,7 @@ sections = {
         }
     ),
     "observability": optional({"enabled": st.booleans(), "head_sampling_rate": st.floats(0, 1) | st.sampled_from([0])}),
+    "otlp_headers": st.dictionaries(st.sampled_from(["authorization", "x-dataset"]), st.just(SECRET)),
     "verification": optional({"drills": st.booleans()}),
     "drill_secret": st.just(SECRET),
 }

@@ -100,7 +100,7 @@ WORDS = [
     "=",
     "\\ud800",
 ]
-SECURE = st.sampled_from(["client_keys", "upstream_keys", "drill_secret"])
+SECURE = st.sampled_from(["client_keys", "upstream_keys", "drill_secret", "otlp_headers"])
 
 
 @given(st.lists(st.sampled_from(TOKENS + TAGS + WORDS) | st.text(max_size=3), max_size=20).map("".join))

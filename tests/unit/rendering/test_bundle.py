@@ -42,6 +42,8 @@ EVERYTHING = {
     "usage_token": "canary-usage-token",
     "alerts": {"url": "https://hooks.example/x", "budgets": [{"name": "month", "of": "tokens", "thresholds": [1_000]}]},
     "alert_secrets": [ALERT_SECRET],
+    "observability": {"otlp": {"endpoint": "https://otel.example"}},
+    "otlp_headers": {"authorization": "canary-otlp-header"},
     "verification": {"drills": True},
     "upstreams": {
         "ai": {"type": "workers-ai"},
@@ -87,6 +89,7 @@ def test_the_hash_follows_the_content():
         ("sessions/", {"sessions": {"enabled": True}}, {}),
         ("limits/", EVERYTHING, {}),
         ("usage/report.js", EVERYTHING, {"usage": {"enabled": True}}),
+        ("telemetry/", EVERYTHING, {"usage": {"enabled": True}}),
         ("usage/", {"usage": {"enabled": True}}, {}),
         ("alerts/", EVERYTHING, {"usage": {"enabled": True}}),
         ("auth/", {}, {"auth": {"mode": "none"}, "client_keys": {}}),
@@ -102,8 +105,10 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     everything = bundle(**EVERYTHING)
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
     silent = bundle(**{**EVERYTHING, "alerts": {}})
-    unmetered = bundle(**{**EVERYTHING, "alerts": {}, "usage": {}})
-    plain = {**EVERYTHING, "alerts": {}, "usage": {}, "limits": {}}
+    untold = bundle(**{**EVERYTHING, "observability": {}})
+    off = {"alerts": {}, "observability": {}, "usage": {}}
+    unmetered = bundle(**{**EVERYTHING, **off})
+    plain = {**EVERYTHING, **off, "limits": {}}
     unlimited = bundle(**plain)
     socketless = bundle(**{**plain, "sessions": {"enabled": True, "sockets": False}})
     stateless = bundle(**{**plain, "sessions": {"enabled": False}})
@@ -111,10 +116,13 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     assert socketless.size - stateless.size < 40_000
     assert unlimited.size - socketless.size < 18_000
     assert unmetered.size - unlimited.size < 13_000
-    assert silent.size - unmetered.size < 22_000
+    counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}})
+    assert counted.size - unmetered.size < 22_000
     assert everything.size - silent.size < 8_000
+    assert everything.size - untold.size < 9_500
     text = "".join(module.source for module in everything.modules)
-    for secret in (KEY, SIGNING_KEY, "ca" * 22, "canary-drill-secret", "canary-upstream-key", "canary-usage-token"):
+    canaries = ("ca" * 22, "canary-drill-secret", "canary-upstream-key", "canary-usage-token", "canary-otlp-header")
+    for secret in (KEY, SIGNING_KEY, *canaries):
         assert secret not in text
 
 

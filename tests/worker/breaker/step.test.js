@@ -78,7 +78,7 @@ test("calls that began before it opened do not lengthen the pause", () => {
 });
 
 test("a target that asks for a pause gets it at once, up to the longest", () => {
-  const asks = (seconds) => classify(429, { headers: new Headers({ "retry-after": String(seconds) }) });
+  const asks = (seconds) => classify(429, { response: new Response(null, { status: 429, headers: { "retry-after": String(seconds) } }) });
   const held = make();
   held.ended("t", "closed", asks(0), 0);
   assert.equal(held.admit("t", 0), "closed");
@@ -104,7 +104,8 @@ const MINUTES = { connect_ms: 600_000, first_token_ms: 600_000, idle_ms: 600_000
 const patient = { models: { m: { targets: [target("one", { timeouts: MINUTES }), target("two")] } } };
 const once = { fallback: { ...FALLBACK, attempts_per_target: 1 } };
 
-test("a dead first target is no longer called, which Server-Timing tells, and is used again once it lives", async () => {
+test("a dead first target is no longer called, which Server-Timing tells, and is used again once it lives", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
   let alive = false;
   const first = (inputs) => (alive ? answers("from one")(inputs) : refuses(500)());
   const { chat, calls } = harness({
@@ -119,7 +120,7 @@ test("a dead first target is no longer called, which Server-Timing tells, and is
   assert.equal(left.headers.get("x-edge-attempts"), "1");
   assert.match(left.headers.get("server-timing"), /breaker;desc="ai\/one open"/);
   alive = true;
-  await new Promise((resolve) => setTimeout(resolve, 40));
+  context.mock.timers.tick(40);
   const probed = await chat(ask("x"), { headers });
   assert.equal(probed.headers.get("x-edge-target"), "ai/one");
   assert.match(probed.headers.get("server-timing"), /breaker;desc="ai\/one probe"/);

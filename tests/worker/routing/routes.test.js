@@ -31,6 +31,7 @@ test("every answer carries a request id and the version", async () => {
     const response = await fetch(path, { headers: { "x-request-id": "my-id.1" } });
     assert.equal(response.headers.get("x-request-id"), "my-id.1");
     assert.equal(response.headers.get("x-edge-version"), "abababababababab");
+    assert.equal(response.headers.get("x-edge-version-id"), "11111111-2222-4333-8444-555555555555");
   }
   for (const bad of ["<script>", "a".repeat(200), "ä"]) {
     const headers = bad === "ä" ? {} : { "x-request-id": bad };

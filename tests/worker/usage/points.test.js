@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { BLOBS, COLUMNS, DOUBLES } from "../../../worker_src/usage/schema.js";
-import { answers, ask, chunks, harness, json, openaiAnswer, openaiChunks, refuses, sse, target } from "../fixture.js";
+import { answers, ask, chunks, harness, json, openaiAnswer, openaiChunks, paced, refuses, sse, target } from "../fixture.js";
 
 const PRICE = { input: 1_000_000, output: 10_000_000, cached_input: null, neurons: { input: 2_000_000, output: 3_000_000 } };
 const priced = (model, price = PRICE) => target(model, { price });
@@ -12,19 +12,6 @@ const made = ({ including = [], config = {}, ...more } = {}) =>
   harness({ including: ["usage", ...including], config: { models: MODELS, ...config }, ...more });
 
 const pick = (point, ...names) => Object.fromEntries(names.map((name) => [name, point[name]]));
-/** A stream whose events come when what stands before them has settled. */
-function paced(...parts) {
-  const bytes = new TextEncoder();
-  const left = [...parts];
-  const pull = async (controller) => {
-    let part = left.shift();
-    if (part instanceof Promise) part = await part.then(() => left.shift());
-    if (part === undefined) return controller.close();
-    return controller.enqueue(bytes.encode(`data: ${typeof part === "string" ? part : JSON.stringify(part)}\n\n`));
-  };
-  return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream" } });
-}
-
 const on = (id, headers = {}) => ({ headers: { "x-conversation-id": id, ...headers } });
 
 test("the table fits into a point of Analytics Engine", () => {
@@ -44,8 +31,8 @@ test("an answer is one point: who, what, how long, what it cost", async () => {
     assert.deepEqual(pick(point, "tenant", "kind", "request_id", "key", "user", "protocol", "model", "target", "upstream", "cache", "outcome", "error"), {
       tenant: "ci", kind: "request", request_id: "r1", key: "ci", user: "ada", protocol: "openai", model: "m", target: "ai/one", upstream: "ai", cache: "", outcome: "ok", error: "",
     });
-    assert.deepEqual(pick(point, "status", "attempts", "tokens_in", "tokens_out", "estimated", "cost", "saved", "neurons", "stream", "bytes", "fallback", "version"), {
-      status: 200, attempts: 1, tokens_in: 3, tokens_out: 2, estimated: 0, cost: 23, saved: 0, neurons: 12, stream: stream ? 1 : 0, bytes: 12, fallback: 0, version: "ab".repeat(8),
+    assert.deepEqual(pick(point, "status", "attempts", "tokens_in", "tokens_out", "estimated", "cost", "saved", "neurons", "stream", "bytes", "fallback", "version", "version_id"), {
+      status: 200, attempts: 1, tokens_in: 3, tokens_out: 2, estimated: 0, cost: 23, saved: 0, neurons: 12, stream: stream ? 1 : 0, bytes: 12, fallback: 0, version: "ab".repeat(8), version_id: "11111111-2222-4333-8444-555555555555",
     });
     assert.ok(point.first_byte_ms <= point.total_ms);
   }

@@ -264,7 +264,7 @@ class _Select:
         if name == "tostartofinterval":
             return self._step(arguments)
         if name == "position" and len(arguments) == 1 and isinstance(arguments[0], exp.In):
-            arguments = [arguments[0].this, arguments[0].args["field"]]
+            arguments = [arguments[0].args["field"], arguments[0].this]
         return self.scalar(written, arguments)
 
     def scalar(self, written: str, arguments: Sequence[Any]) -> tuple[str, str]:

@@ -136,7 +136,10 @@ def _format(pattern: str, *values: Any) -> str:
 
 
 def _int_div(left: Any, right: Any) -> int | None:
-    return None if right == 0 else int(left // right)
+    if right == 0:
+        return None
+    whole = int(abs(left) // abs(right))
+    return whole if (left < 0) == (right < 0) else -whole  # towards zero, as in ClickHouse
 
 
 def _if(condition: Any, then: Any, otherwise: Any) -> Any:
@@ -168,7 +171,7 @@ SCALARS: dict[str, Scalar] = {
     "ucase": Scalar(str.upper, 1, 1, _STRING),
     "startswith": Scalar(lambda text, head: int(text.startswith(head)), 2, 2, _FLAG),
     "endswith": Scalar(lambda text, tail: int(text.endswith(tail)), 2, 2, _FLAG),
-    "position": Scalar(lambda needle, text: text.find(needle) + 1, 2, 2, _LONG),
+    "position": Scalar(lambda text, needle: text.find(needle) + 1, 2, 2, _LONG),
     "substring": Scalar(lambda text, at, size=None: text[at - 1 :][:size], 2, 3, _STRING),
     "format": Scalar(_format, 1, 20, _STRING),
     "extract": Scalar(_extract, 2, 2, _STRING),

@@ -25,7 +25,7 @@ MOST_ROWS = 100_000
 _SHOW = re.compile(r"\s*(tables|timezones|timezone)(?:\s+format\s+(\w+))?\s*;?\s*", re.IGNORECASE)
 
 _MADE = f"create table points ({', '.join(COLUMNS)})"
-_FILLED = f"insert into points values ({', '.join('?' for _ in COLUMNS)})"
+_WORD = re.compile(r"\w+")
 
 
 def answer(account: Account, sql: str) -> tuple[Table, str]:
@@ -76,7 +76,7 @@ def _table(account: Account, compiled: Compiled) -> Table:
         install(connection)
         connection.execute(_MADE)
         if compiled.dataset is not None:
-            connection.executemany(_FILLED, _points(account, compiled.dataset))
+            _fill(connection, account, compiled.dataset, set(_WORD.findall(compiled.sql)))
         rows = connection.execute(compiled.sql).fetchmany(MOST_ROWS)
     except sqlite3.Error as error:
         raise SqlError(str(error)) from None
@@ -86,12 +86,14 @@ def _table(account: Account, compiled: Compiled) -> Table:
     return Table(compiled.columns, [_with_times(row, times) for row in rows])
 
 
-def _points(account: Account, dataset: str) -> list[tuple[Any, ...]]:
-    names = ", ".join(f'"{name}"' for name in COLUMNS)
+def _fill(connection: sqlite3.Connection, account: Account, dataset: str, words: set[str]) -> None:
+    """The columns that a query names; to copy all of them takes most of its time."""
+    named = [name for name in COLUMNS if name in words] or ["dataset"]
+    names = ", ".join(f'"{name}"' for name in named)
     found = account.database.rows(f"select {names} from data_points where dataset = ? order by id", dataset)
     if not found:
         raise SqlError(f"unable to find table: {dataset} (nothing has been written to it)")
-    return found
+    connection.executemany(f"insert into points ({names}) values ({', '.join('?' for _ in named)})", found)
 
 
 def _with_times(row: tuple[Any, ...], places: list[int]) -> tuple[Any, ...]:

@@ -13,6 +13,9 @@ from edgewright.localcloud.services.workers.live import live_plan
 from edgewright.localcloud.storage import Doc
 
 _TOLERANCE = 1e-6  # shares are decimals: 33.33 + 66.67
+# Cloudflare's reference says 0.01 to 100; its guide to version overrides deploys at 0 %, which nobody meets by chance.
+_LEAST_SHARE = 0.01
+_LONGEST_MESSAGE = 100  # bytes; a longer one is cut (newer references say 1,000)
 
 
 def create(account: Account, runtime: Runtime, worker: Doc, body: dict[str, Any]) -> Doc:
@@ -32,7 +35,7 @@ def create(account: Account, runtime: Runtime, worker: Doc, body: dict[str, Any]
         "source": "api",
         "strategy": "percentage",
         "author_email": ACCOUNT_EMAIL,
-        "annotations": {"workers/triggered_by": "deployment", **(body.get("annotations") or {})},
+        "annotations": {"workers/triggered_by": "deployment", **_annotations(body)},
         "versions": shares,
     }
     account.deployments.put(doc["id"], doc)
@@ -58,6 +61,17 @@ def shown(deployment: Doc) -> Doc:
     return {key: value for key, value in deployment.items() if key != "worker_id"}
 
 
+def _annotations(body: dict[str, Any]) -> dict[str, Any]:
+    given = body.get("annotations") or {}
+    message = str(given.get("workers/message", "")).encode()[:_LONGEST_MESSAGE].decode(errors="ignore")
+    return {"workers/message": message} if message else {}
+
+
+def _is_share(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and (value == 0 or _LEAST_SHARE <= value <= 100)
+
+
 def _shares(account: Account, worker: Doc, body: dict[str, Any]) -> list[Doc]:
     given = body.get("versions")
     if body.get("strategy", "percentage") != "percentage":
@@ -68,8 +82,9 @@ def _shares(account: Account, worker: Doc, body: dict[str, Any]) -> list[Doc]:
     shares = []
     for share in given:
         percentage = share.get("percentage") if isinstance(share, dict) else None
-        if isinstance(percentage, bool) or not isinstance(percentage, int | float) or not 0 <= percentage <= 100:
-            raise EnvelopeError("workers", 10195, detail=f"percentage: {percentage!r}; use a number from 0 to 100")
+        if not _is_share(percentage):
+            detail = f"percentage: {percentage!r}; use 0, or a number from {_LEAST_SHARE} to 100"
+            raise EnvelopeError("workers", 10195, detail=detail)
         identifier = versions.the_version(account, worker, share.get("version_id"))["id"]
         if identifier not in deployable:
             raise EnvelopeError("workers", 10195, detail=f"version_id: {identifier} is not among the last 100 versions")
