@@ -91,6 +91,19 @@ def up(
     out.print(f"[bold]{result.outputs.get('url', '')}[/]  (its key: edgewright outputs --show-secrets)")
 
 
+def refresh(
+    stack: Stack = "local", project: Project = None, engine: EngineChoice = "auto", as_json: Json = False
+) -> None:
+    """Hold the stack's state against the account; `up` then mends what is gone or was changed by hand."""
+    chosen = _engine(project, stack, engine, None, None)
+    with working(f"refreshing {stack}"):
+        result = chosen.refresh(StepPrinter(dry_run=True))
+    if as_json:
+        print_json({"steps": steps_json(result), "changes": result.changes})
+    else:
+        out.print(summary(result, dry_run=True) if result.changes else "the account is as the state says")
+
+
 def _engine(
     project: Path | None, stack: str, engine: str, packs: list[Path] | None, settings: list[Path] | None
 ) -> Engine:

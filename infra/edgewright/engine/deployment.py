@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgewright.engine.api import CloudflareApi
-from edgewright.engine.plan import Listener, Result, Step, ignore
+from edgewright.engine.plan import Listener, Operation, Result, Step, ignore
 from edgewright.engine.resources import Kind, kind_of
 from edgewright.engine.state import Resource, State
 from edgewright.engine.values import UNKNOWN, differences, revealed, sealed
@@ -60,6 +60,18 @@ class Deployment:
             if kind.replaces(changed):
                 return self._create(urn, kind, wanted, inputs, "replace", tuple(changed), old)
             return self._update(urn, kind, old, outputs, wanted, inputs, tuple(changed))
+
+    def refresh(self) -> None:
+        """Hold the state against the API: forget what is gone, tell what was changed by hand; `up` mends both."""
+        for urn, resource in list(self.state.resources.items()):
+            kind = kind_of(resource.type)
+            outputs = kind.do_read(self.api, resource.inputs, resource.id)
+            changed = () if outputs is None else tuple(kind.changed_since(resource.inputs, outputs))
+            operation: Operation = "delete" if outputs is None else "update" if changed else "same"
+            if outputs is None:
+                del self.state.resources[urn]
+                self.state.save()
+            self._tell(Step(operation, resource.type, resource.name, changed), done=True)
 
     def finish(self, *, delete: bool = True) -> None:
         """Delete what the program no longer registers and what has been replaced, dependents first.

@@ -83,6 +83,13 @@ class EmbeddedEngine:
         result.advice = advice
         return result
 
+    def refresh(self, listener: Listener = ignore) -> Result:
+        """Take note of what is gone or was changed by hand; the program is not run, and the account stays as it is."""
+        with locked(self._folder):
+            deployment = Deployment(self._api(), State.load(self._folder), listener=listener)
+            deployment.refresh()
+        return deployment.result
+
     def destroy(self, listener: Listener = ignore) -> Result:
         """Delete everything in the state but what is retained; the program is not run."""
         with locked(self._folder):
@@ -106,10 +113,9 @@ class EmbeddedEngine:
             EngineError: the stack is not deployed, or the cloud that it was deployed to is not there any more.
         """
         state = State.load(self._folder)
-        if state.outputs:
-            self._api()
         if not state.outputs:
             raise EngineError(f"stack {self.stack} is not deployed.", fix=f"edgewright up --stack {self.stack}")
+        self._api()
         hidden = dict.fromkeys(state.secret_outputs, "[secret]")
         if reveal:
             config = self.config()

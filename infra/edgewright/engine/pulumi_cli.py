@@ -87,6 +87,13 @@ class PulumiCli:
         events.result.outputs = {name: out.value for name, out in done.outputs.items() if not out.secret}
         return events.result
 
+    def refresh(self, listener: Listener = ignore) -> Result:
+        """Take note of what is gone or was changed by hand."""
+        events = _Events(listener)
+        with self._config(None) as file:
+            self._run(lambda stack: stack.refresh(on_event=events, config_file=file))
+        return events.result
+
     def destroy(self, listener: Listener = ignore) -> Result:
         """Delete what the stack made. With ``--refresh``, so that what is already gone is no error."""
         events = _Events(listener)

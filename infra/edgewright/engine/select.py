@@ -31,6 +31,10 @@ class Engine(Protocol):
         """Deploy; ``hold`` is the id of a version that keeps all requests, and all that it may use."""
         ...
 
+    def refresh(self, listener: Listener) -> Result:
+        """Take note of what is gone or was changed by hand."""
+        ...
+
     def destroy(self, listener: Listener) -> Result:
         """Delete."""
         ...

@@ -225,6 +225,18 @@ def test_what_is_protected_is_not_deleted_until_the_stack_file_says_so(stack, fa
     assert not any("/namespaces/" in path for path in fake.items)
 
 
+def test_a_refresh_forgets_what_is_gone_and_tells_what_was_changed(stack, fake):
+    stack().up()
+    assert stack().refresh().changes == 0
+    gone = next(path for path in fake.items if "/namespaces/" in path)
+    del fake.items[gone]
+    fake.calls.clear()
+    assert ("delete", "WorkersKvNamespace") in operations(stack().refresh())
+    assert fake.writes == []
+    assert stack().refresh().changes == 0
+    assert ("create", "WorkersKvNamespace") in operations(stack().preview())
+
+
 def test_a_held_version_keeps_all_requests_and_what_it_uses(stack, fake):
     old = stack().up().outputs["version_id"]
     fake.calls.clear()
