@@ -88,8 +88,9 @@ def killed_after(stage, model, talk, boundary):
     seen, held = "", 0
     model.calls.clear()
     model.opening = min(1, boundary)
+    killer = threading.Thread(target=kill_when_called, args=(stage, model))
     if boundary == 0:
-        threading.Thread(target=kill_when_called, args=(stage, model)).start()
+        killer.start()
     try:
         with stage.http.stream("POST", "/chat/completions", json=body, headers=headers) as response:
             for text in response.iter_text():
@@ -102,6 +103,8 @@ def killed_after(stage, model, talk, boundary):
                     stage.kill()
     except httpx.TransportError:
         pass  # that is what was done to him
+    if boundary == 0:
+        killer.join()  # until there is a workerd again
     return events(seen)
 
 
