@@ -27,18 +27,16 @@ def drift(
     as_json: Json = False,
 ) -> None:
     """Compare the account with the stack, line by line. Exit 0: no drift; 1: drift; 2: could not run."""
-    from edgewright.engine.embedded import EmbeddedEngine
     from edgewright.engine.select import api_of, select
     from edgewright.lifecycle.drift import Account, mends
     from edgewright.lifecycle.evidence import Place
 
     root = project_of(project)
     chosen = select(root, stack, engine)
-    embedded = isinstance(chosen, EmbeddedEngine)
-    evidence = _evidence(Place.of(root, stack, embedded=embedded)) if behaviour else None
+    evidence = _evidence(Place.of(root, stack, embedded=chosen.embedded)) if behaviour else None
     outputs = chosen.outputs()
     api = api_of(root, stack, chosen)
-    commands = mends(stack, outputs, embedded=embedded)
+    commands = mends(stack, outputs, embedded=chosen.embedded)
     with working(f"comparing {stack} with its account"):
         found = Account(api, outputs, chosen.intended(api), commands).drift()
     if evidence is not None:

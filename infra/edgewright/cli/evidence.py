@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from edgewright.cli.console import out, print_json, working
-from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of
+from edgewright.cli.options import EngineChoice, Json, Project, Stack, project_of, seconds_of
 from edgewright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Signed evidence of a verification.", no_args_is_help=True)
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)([hd])")
-_SECONDS = {"h": 3_600, "d": 86_400}
+_AGE = re.compile(r"(\d+(?:\.\d+)?)([hd])")
 
 
 @app.callback()
@@ -42,13 +41,12 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check signature, what is live, age, suites and results. Exit 0: it stands; 1: it does not; 2: could not run."""
-    from edgewright.engine.embedded import EmbeddedEngine
     from edgewright.engine.select import select
     from edgewright.lifecycle.evidence import Place, read
 
-    seconds, root = _span(max_age), project_of(project)
+    seconds, root = _age(max_age), project_of(project)
     chosen = select(root, stack, engine)
-    place = Place.of(root, stack, embedded=isinstance(chosen, EmbeddedEngine))
+    place = Place.of(root, stack, embedded=chosen.embedded)
     trusted = public_key or place.public
     statement = read(file or place.envelope, trusted)
     if statement is None:
@@ -87,9 +85,8 @@ def _show(found: list[str], statement: dict[str, Any] | None) -> None:
         out.print(f"[green]the evidence stands[/]: {escape(said)}")
 
 
-def _span(given: str) -> float:
-    """Seconds."""
-    found = _SPAN.fullmatch(given)
-    if not found:
+def _age(given: str) -> float:
+    seconds = seconds_of(_AGE, given)
+    if seconds is None:
         raise ConfigError(f"--max-age: {given!r} is no age.", fix="write e.g. 12h or 7d")
-    return float(found[1]) * _SECONDS[found[2]]
+    return seconds

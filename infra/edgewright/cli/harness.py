@@ -23,15 +23,7 @@ def examined(outputs: dict[str, Any], version: str | None, suites: list[str]) ->
     from edgewright_verify.report.terminal import TerminalReport
     from edgewright_verify.runner import Options, examine, problem_with
 
-    options = Options(
-        url=outputs["url"],
-        key=outputs.get("verify_key"),
-        other_key=outputs.get("other_key"),
-        drill_secret=outputs.get("drill_secret"),
-        model=outputs.get("verify_model"),
-        pin=pin_of(outputs, version) if version else None,
-        suites=suites,
-    )
+    options = Options(**target_of(outputs), pin=pin_of(outputs, version) if version else None, suites=suites)
     problem = problem_with(options)
     if problem is not None:
         raise VerifyError(problem)
@@ -39,6 +31,12 @@ def examined(outputs: dict[str, Any], version: str | None, suites: list[str]) ->
     document, detail = examine(options, report.event)
     report.close(document, detail)
     return document
+
+
+def target_of(outputs: dict[str, Any]) -> dict[str, Any]:
+    """What the harness has to know of a stack, by the names of its options."""
+    names = {"url": "url", "key": "verify_key", "model": "verify_model"}
+    return {name: outputs.get(names.get(name, name)) for name in ("url", "key", "other_key", "drill_secret", "model")}
 
 
 def pin_of(outputs: dict[str, Any], version: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from edgewright.config import StackConfig
 
 Stack = Annotated[str, typer.Option("--stack", "-s", envvar="EDGEWRIGHT_STACK", help="local, dev, staging, prod, ...")]
 Project = Annotated[
@@ -37,12 +40,29 @@ def span(option: str, given: str) -> float:
     """
     from edgewright.errors import ConfigError
 
-    if given == "0":
-        return 0.0
-    found = _SPAN.fullmatch(given)
-    if not found:
+    seconds = 0.0 if given == "0" else seconds_of(_SPAN, given)
+    if seconds is None:
         raise ConfigError(f"{option}: {given!r} is no span of time.", fix="write e.g. 30s, 5m, 1h, 2d, or 0")
-    return float(found[1]) * _SECONDS[found[2]]
+    return seconds
+
+
+def seconds_of(form: re.Pattern[str], given: str) -> float | None:
+    """Seconds of a span; ``form`` has two groups, a number and one of the letters s, m, h, d. None if it is none."""
+    found = form.fullmatch(given)
+    return None if found is None else float(found[1]) * _SECONDS[found[2]]
+
+
+def config_of(root: Path, stack: str) -> StackConfig:
+    """What a stack's file says, with the secrets that a ``local`` one makes for itself.
+
+    Raises:
+        ConfigError: every finding.
+    """
+    from edgewright.config import StackFile, from_stack_file
+    from edgewright.keys import LocalSecrets
+    from edgewright.paths import stack_folder
+
+    return from_stack_file(StackFile.read(root, stack), secrets=LocalSecrets(stack_folder(root, stack)))
 
 
 def project_of(given: Path | None) -> Path:

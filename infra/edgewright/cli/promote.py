@@ -12,12 +12,11 @@ import typer
 from rich.markup import escape
 
 from edgewright.cli.console import err, out, print_json, working
-from edgewright.cli.options import EngineChoice, Json, Project, project_of
+from edgewright.cli.options import EngineChoice, Json, Project, config_of, project_of
 from edgewright.cli.rollout import Pace, release, script_of, show
 from edgewright.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgewright.config import StackConfig
     from edgewright.lifecycle.content import Difference
 
 _LONGEST_VALUE = 60
@@ -62,25 +61,16 @@ def _checked(
 ) -> list[Difference]:
     from edgewright_verify.settings import SUITES
 
-    from edgewright.engine.embedded import EmbeddedEngine
     from edgewright.engine.select import select
     from edgewright.lifecycle.evidence import Place
     from edgewright.lifecycle.promotion import Promotion
     from edgewright.lifecycle.verified import Signed
 
-    place = Place.of(root, source, embedded=isinstance(select(root, source, engine), EmbeddedEngine))
+    place = Place.of(root, source, embedded=select(root, source, engine).embedded)
     kept = Signed(evidence or place.envelope, place.public)
-    wanted = Promotion(source, target, _config(root, source), _config(root, target), SUITES, accepted)
+    wanted = Promotion(source, target, config_of(root, source), config_of(root, target), SUITES, accepted)
     with working(f"looking at what {source} has live"):
         return wanted.check(script_of(root, source, engine), kept, time.time())
-
-
-def _config(root: Path, stack: str) -> StackConfig:
-    from edgewright.config import StackFile, from_stack_file
-    from edgewright.keys import LocalSecrets
-    from edgewright.paths import stack_folder
-
-    return from_stack_file(StackFile.read(root, stack), secrets=LocalSecrets(stack_folder(root, stack)))
 
 
 def _show_check(source: str, target: str, found: list[Difference], *, as_json: bool) -> None:

@@ -71,7 +71,6 @@ def release(root: Path, stack: str, engine: str, pace: Pace) -> Outcome:
     Raises:
         RolloutError: see `Rollout.run`.
     """
-    from edgewright.engine.embedded import EmbeddedEngine
     from edgewright.engine.select import api_of, select
     from edgewright.lifecycle.evidence import Place
     from edgewright.lifecycle.rollout import Rollout
@@ -80,7 +79,7 @@ def release(root: Path, stack: str, engine: str, pace: Pace) -> Outcome:
     outputs = chosen.outputs(reveal=True)
     api = api_of(root, stack, chosen)
     script = _script(api, outputs)
-    place = Place.of(root, stack, embedded=isinstance(chosen, EmbeddedEngine))
+    place = Place.of(root, stack, embedded=chosen.embedded)
     made = Rollout(
         engine=chosen,
         script=script,

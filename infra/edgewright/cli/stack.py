@@ -11,7 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgewright.cli.console import StepPrinter, out, print_advice, print_json, steps_json, summary, working
-from edgewright.cli.options import EngineChoice, Json, PolicyPack, PolicyPackConfig, Project, Stack, project_of
+from edgewright.cli.options import (
+    EngineChoice,
+    Json,
+    PolicyPack,
+    PolicyPackConfig,
+    Project,
+    Stack,
+    config_of,
+    project_of,
+)
 
 if TYPE_CHECKING:
     from edgewright.engine.select import Engine
@@ -25,13 +34,8 @@ def render(
 ) -> None:
     """Render the Worker's modules; print their sizes and the content hash."""
     from edgewright import rendering
-    from edgewright.config import StackFile, from_stack_file
-    from edgewright.keys import LocalSecrets
-    from edgewright.paths import stack_folder
 
-    root = project_of(project)
-    config = from_stack_file(StackFile.read(root, stack), secrets=LocalSecrets(stack_folder(root, stack)))
-    bundle = rendering.render(config)
+    bundle = rendering.render(config_of(project_of(project), stack))
     if output is not None:
         bundle.write(output)
     modules = [{"name": module.name, "bytes": module.size, "sha256": module.sha256} for module in bundle.modules]

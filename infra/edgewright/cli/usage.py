@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgewright.cli.console import err, out, print_json, working
-from edgewright.cli.options import EngineChoice, Json, Project, project_of
+from edgewright.cli.options import EngineChoice, Json, Project, project_of, seconds_of
 from edgewright.errors import UsageError
 
 if TYPE_CHECKING:
     from edgewright.usage import Query, Report
 
 _SPAN = re.compile(r"(\d{1,4})([mhd])")
-_SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _MOST_BARS = 60
 _DAY = 86_400
 _MOST_DAYS = 92
@@ -151,10 +150,10 @@ def _names(given: str) -> tuple[str, ...]:
 
 
 def _span(given: str) -> int:
-    found = _SPAN.fullmatch(given)
-    if not found:
+    seconds = seconds_of(_SPAN, given)
+    if seconds is None:
         raise UsageError(f"--since: {given!r} is no span of time.", fix="write e.g. 30m, 24h or 7d")
-    return int(found[1]) * _SECONDS[found[2]]
+    return int(seconds)
 
 
 def _moment(option: str, given: str) -> int:

@@ -7,18 +7,20 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from edgewright.cli.console import err
-from edgewright.cli.harness import pin_of, subject_of
+from edgewright.cli.harness import pin_of, subject_of, target_of
 from edgewright.cli.options import EngineChoice, Json, Project, project_of
 from edgewright.cli.wall import Wanted, local_wall, url_wall
 from edgewright.errors import VerifyError
 
 if TYPE_CHECKING:
     from edgewright_verify.runner import Options
+
+    from edgewright.lifecycle.evidence import Place
 
 COULD_NOT_RUN = 2
 
@@ -62,36 +64,15 @@ def verify(
     from edgewright_verify.runner import Options, run
 
     if wall:
-        unfit = {
-            "--stack": stack,
-            "--suite": suite,
-            "--junit": junit,
-            "--github": github,
-            "--pin": pin,
-            "--evidence": evidence,
-        }
-        _refuse([name for name, value in unfit.items() if value], url, upstream)
-        sys.exit(_wall(url, key, upstream, Wanted(repeat, report, markdown, as_json), project))
+        given = {"--suite": suite, "--junit": junit, "--github": github, "--pin": pin, "--evidence": evidence}
+        unfit = [name for name, value in {"--stack": stack, **given}.items() if value]
+        sys.exit(_wall(url, key, upstream, Wanted(repeat, report, markdown, as_json), project, unfit))
     if evidence and (stack is None or url is not None or pin is not None):
         raise VerifyError("verify --evidence: it is of a stack.", fix="give --stack, and neither --url nor --pin")
-    outputs: dict[str, Any] = {}
-    if stack is not None:
-        from edgewright.engine.select import select
-
-        outputs = select(project_of(project), stack, engine).outputs(reveal=True)
-        pin = pin_of(outputs, outputs["version_id"]) if evidence else pin
-        url, key = url or outputs["url"], key or outputs.get("verify_key")
-        other_key = other_key or outputs.get("other_key")
-        drill_secret = drill_secret or outputs.get("drill_secret")
-        model = model or outputs.get("verify_model")
-    if url is None:
-        raise VerifyError("verify: no target.", fix="give --url URL --key KEY, or --stack NAME")
+    deployed = _deployed(project, stack, engine) if stack is not None else None
+    asked = {"url": url, "key": key, "other_key": other_key, "drill_secret": drill_secret, "model": model}
     options = Options(
-        url=url,
-        key=key,
-        other_key=other_key,
-        model=model,
-        drill_secret=drill_secret,
+        **_target(asked, deployed),
         pin=pin,
         suites=suite or [],
         junit=junit,
@@ -100,36 +81,61 @@ def verify(
         json_stdout=as_json,
         github=github,
     )
-    if evidence and stack is not None:
-        sys.exit(_signed(options, stack, outputs, project, engine))
-    sys.exit(run(options))
+    sys.exit(_signed(options, deployed) if evidence and deployed else run(options))
 
 
-def _signed(options: Options, stack: str, outputs: dict[str, Any], project: Path | None, engine: str) -> int:
+class Deployed(NamedTuple):
+    """A stack that is deployed: its outputs with their secrets, and where its evidence is."""
+
+    stack: str
+    outputs: dict[str, Any]
+    place: Place
+
+
+def _deployed(project: Path | None, stack: str, engine: str) -> Deployed:
+    from edgewright.engine.select import select
+    from edgewright.lifecycle.evidence import Place
+
+    root = project_of(project)
+    chosen = select(root, stack, engine)
+    return Deployed(stack, chosen.outputs(reveal=True), Place.of(root, stack, embedded=chosen.embedded))
+
+
+def _target(asked: dict[str, str | None], deployed: Deployed | None) -> dict[str, Any]:
+    """Whom to ask, and as whom: as the options say it, the rest by the stack's outputs."""
+    known = target_of(deployed.outputs) if deployed else {}
+    target = {name: given or known.get(name, given) for name, given in asked.items()}
+    if target["url"] is None:
+        raise VerifyError("verify: no target.", fix="give --url URL --key KEY, or --stack NAME")
+    return target
+
+
+def _signed(options: Options, deployed: Deployed) -> int:
     """Verify what the stack's outputs say is live, and sign what came of it."""
     from edgewright_verify.runner import run
 
-    from edgewright.engine.embedded import EmbeddedEngine
-    from edgewright.engine.select import select
-    from edgewright.lifecycle.evidence import Place, statement_of, write
+    from edgewright.lifecycle.evidence import statement_of, write
 
-    root = project_of(project)
-    place = Place.of(root, stack, embedded=isinstance(select(root, stack, engine), EmbeddedEngine))
+    stack, outputs, place = deployed
+    version = outputs["version_id"]
     with tempfile.TemporaryDirectory(prefix="edgewright-") as folder:
         report = options.json or Path(folder, "report.json")
-        code = run(replace(options, json=report))
+        code = run(replace(options, json=report, pin=pin_of(outputs, version)))
         if code == COULD_NOT_RUN:
             return code
         document = json.loads(report.read_text("utf8"))
-    subject = subject_of(stack, outputs, outputs["version_id"], outputs["content_hash"], options.suites)
+    subject = subject_of(stack, outputs, version, outputs["content_hash"], options.suites)
     write(place, statement_of(document, subject))
     err.print(f"evidence: {place.envelope}")
     return code
 
 
-def _wall(url: str | None, key: str | None, upstream: str | None, wanted: Wanted, project: Path | None) -> int:
+def _wall(
+    url: str | None, key: str | None, upstream: str | None, wanted: Wanted, project: Path | None, unfit: list[str]
+) -> int:
     from edgewright_verify.runner import Options, problem_with
 
+    _refuse(unfit, url, upstream)
     here = "http://127.0.0.1"  # stands for the stack that is yet to come: its address is not what could be wrong
     options = Options(url or here, key, wall_upstream=upstream, json=wanted.report, markdown=wanted.markdown)
     problem = problem_with(options)

@@ -28,6 +28,8 @@ class EmbeddedEngine:
     program must satisfy ``policies``. A stack without a file of its own has that of the stack ``base``.
     """
 
+    embedded = True
+
     def __init__(
         self,
         project: Path,

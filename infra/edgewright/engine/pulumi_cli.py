@@ -41,6 +41,8 @@ class PulumiCli:
     a file for one run, secrets in the environment of that run, so that no file and no command line holds them.
     """
 
+    embedded = False
+
     def __init__(
         self,
         project: Path,

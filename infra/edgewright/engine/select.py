@@ -23,6 +23,9 @@ from edgewright.paths import state_folder
 class Engine(Protocol):
     """What both engines can do."""
 
+    embedded: bool
+    """Whether it keeps the stack's state itself, in the state folder."""
+
     def preview(self, listener: Listener = ignore, *, hold: str | None = None) -> Result:
         """What `up` would do."""
         ...
@@ -120,7 +123,7 @@ def api_of(project: Path, stack: str, engine: Engine) -> CloudflareApi:
         EngineError: no local cloud runs.
         ApiError: ``CLOUDFLARE_API_TOKEN`` is not set.
     """
-    if isinstance(engine, EmbeddedEngine):
+    if engine.embedded:
         return local_api(project)
     configured = StackFile.read(project, stack).provider.get("baseUrl")
     api = CloudflareApi.from_environment()
