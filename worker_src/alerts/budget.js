@@ -1,3 +1,4 @@
+import { unitsEach } from "../cost/price.js";
 import { send } from "./webhook.js";
 import { windowOf } from "./windows.js";
 
@@ -57,8 +58,9 @@ export function budget(config) {
       const { start, end } = windowOf(rule.window, now);
       const statement = "INSERT INTO spent VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used = used + excluded.used RETURNING used";
       const [{ used }] = this.#sql.exec(statement, name, subject, start, end, amount).toArray();
-      for (const threshold of rule.thresholds.filter((each) => used >= each * rule.units_each)) {
-        const told = { tenant, ...named, budget: name, per: rule.per, of: rule.of, threshold, used: used / rule.units_each };
+      const each = unitsEach(rule);
+      for (const threshold of rule.thresholds.filter((most) => used >= most * each)) {
+        const told = { tenant, ...named, budget: name, per: rule.per, of: rule.of, threshold, used: used / each };
         this.#note({ name, subject, start, end, threshold, told: { ...told, window: { name: rule.window, start: iso(start), end: iso(end) } } }, now);
       }
     }

@@ -1,5 +1,5 @@
-/** Characters of a user's name that tell it from others. */
-const LONGEST_USER = 256;
+import { unitsEach } from "../cost/price.js";
+import { shortened, subjectOf } from "../cost/subject.js";
 
 /** How long the object may take, milliseconds; nobody waits for it. */
 const PATIENCE_MS = 10_000;
@@ -27,13 +27,13 @@ export function alerts(config) {
   };
 }
 
-function entryOf({ name, per, of, units_each: scale, keys, models }, points) {
-  const [{ key, user, model }] = points;
-  if ((keys && !keys.includes(key)) || (models && !models.includes(model))) return null;
-  const subject = { tenant: "tenant", key: `key ${key}`, user: user ? `user ${user.slice(0, LONGEST_USER)}` : null }[per];
+function entryOf(budget, points) {
+  const { name, per, of } = budget;
+  const [{ key, user }] = points;
+  const subject = subjectOf(budget, points[0]);
   if (subject === null) return null;
-  const named = per === "tenant" ? {} : { [per]: per === "key" ? key : user.slice(0, LONGEST_USER) };
-  return { budget: name, subject, named, amount: Math.round(points.reduce((sum, point) => sum + AMOUNTS[of](point), 0) * scale) };
+  const named = per === "tenant" ? {} : { [per]: per === "key" ? key : shortened(user) };
+  return { budget: name, subject, named, amount: Math.round(points.reduce((sum, point) => sum + AMOUNTS[of](point), 0) * unitsEach(budget)) };
 }
 
 const AMOUNTS = {

@@ -3,6 +3,12 @@
  */
 const MILLION = 1_000_000;
 
+/** Money is counted in whole billionths of a dollar, so that sums are exact. */
+export const UNITS_A_DOLLAR = 1_000_000_000;
+
+/** How many units one of what a rule or a budget counts is: requests and tokens are whole by themselves. */
+export const unitsEach = ({ of }) => (of === "usd" ? UNITS_A_DOLLAR : 1);
+
 /**
  * US dollars of one call by its usage, in OpenAI's shape.
  * @param {{prompt_tokens?: number, completion_tokens?: number, prompt_tokens_details?: {cached_tokens?: number}}} usage

@@ -1,15 +1,9 @@
-import { costOf } from "../cost/price.js";
+import { UNITS_A_DOLLAR, costOf, unitsEach } from "../cost/price.js";
 import { pricesOf, spent } from "../cost/spent.js";
 import { tokensOf } from "../protocols/chat.js";
 
-/**
- * What a request uses, in whole units of each rule's `of`: requests, tokens, and money in billionths of a dollar, so
- * that sums are exact.
- */
-const UNITS_A_DOLLAR = 1_000_000_000;
-
-/** A rule's bound in these units. */
-export const unitsOf = ({ of, at_most: most }) => (of === "usd" ? Math.round(most * UNITS_A_DOLLAR) : most);
+/** A rule's bound in whole units. */
+export const unitsOf = (rule) => Math.round(rule.at_most * unitsEach(rule));
 
 const NOTHING = Object.freeze({ requests: 0, tokens: 0, usd: 0 });
 const bytes = new TextEncoder();

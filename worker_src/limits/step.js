@@ -1,3 +1,4 @@
+import { subjectOf } from "../cost/subject.js";
 import { EdgeError } from "../errors.js";
 import { userOf } from "../protocols/chat.js";
 import { reserved, unitsOf, used } from "./amounts.js";
@@ -6,9 +7,6 @@ import { limitHeaders } from "./headers.js";
 /** How long the limiter may keep a request waiting, milliseconds. */
 const PATIENCE_MS = 1_000;
 
-/** Characters of a user's name that tell it from others. */
-const LONGEST_USER = 256;
-
 /**
  * Limits of requests, tokens and money: what a request may use at most is reserved before a model is asked, and what it
  * did use is put in its place afterwards. Nobody reserves more than there is, so nobody uses more.
@@ -16,7 +14,8 @@ const LONGEST_USER = 256;
 export function limits(config) {
   const rules = config.limits.rules.map((rule) => ({ ...rule, most: unitsOf(rule), window: rule.window_seconds * 1000 }));
   return async (context, next) => {
-    const applying = rules.map((rule) => ({ rule, subject: subjectOf(rule, context) })).filter(({ subject }) => subject !== null);
+    const who = { key: context.caller.name, user: userOf(context.chat), model: context.chat.model };
+    const applying = rules.map((rule) => ({ rule, subject: subjectOf(rule, who) })).filter(({ subject }) => subject !== null);
     if (!applying.length) return next();
     const reservation = new Reservation(context, applying);
     if (!(await reservation.made())) return next();
@@ -31,15 +30,6 @@ export function limits(config) {
     reservation.settle(outcome.answer.usage);
     return outcome;
   };
-}
-
-/** Whose use a rule counts; null if it does not apply to this request. */
-function subjectOf({ per, keys, models }, { caller, chat }) {
-  if ((keys && !keys.includes(caller.name)) || (models && !models.includes(chat.model))) return null;
-  if (per === "key") return `key ${caller.name}`;
-  if (per === "tenant") return "tenant";
-  const user = userOf(chat);
-  return user ? `user ${user.slice(0, LONGEST_USER)}` : null;
 }
 
 /** What one request has taken of its limits. */

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from edgewright.config.models import (
-    Budget,
     ClientKey,
     Limits,
     OpenAiCompatibleUpstream,
@@ -16,9 +15,6 @@ from edgewright.config.models import (
     secret_binding,
 )
 from edgewright.config.prices import price_of
-
-UNITS_A_DOLLAR = 1_000_000_000
-"""Money is added up in whole billionths, so that sums are exact."""
 
 
 class Part(NamedTuple):
@@ -107,7 +103,7 @@ def config_values(config: StackConfig) -> dict[str, Any]:
     if config.sessions.enabled:
         values["sessions"] = config.sessions.model_dump(exclude={"enabled", "sockets"})
     if "alerts" in config.features:
-        values["alerts"] = {"url": config.alerts.url, "budgets": [_budget(budget) for budget in config.alerts.budgets]}
+        values["alerts"] = config.alerts.model_dump()
     if "reports" in config.features:
         values["usage"] = {"dataset": config.dataset}
     if config.observability.otlp is not None:
@@ -120,10 +116,6 @@ def config_values(config: StackConfig) -> dict[str, Any]:
 def _limits(limits: Limits) -> dict[str, Any]:
     rules = [rule.model_dump() | {"fail": rule.fail or _failing(rule.of)} for rule in limits.rules]
     return limits.model_dump() | {"rules": rules}
-
-
-def _budget(budget: Budget) -> dict[str, Any]:
-    return budget.model_dump() | {"units_each": UNITS_A_DOLLAR if budget.of == "usd" else 1}
 
 
 def _failing(unit: str) -> str:

@@ -12,7 +12,7 @@ const COST = 23; // of three prompt tokens and two more, dollars
 const START = Date.UTC(2026, 10, 29, 10, 30);
 const CONVERSED = { including: ["sessions"] };
 
-const budget = (more = {}) => ({ name: "month", per: "tenant", of: "usd", window: "month", thresholds: [COST * 2], keys: null, models: null, units_each: 1e9, ...more });
+const budget = (more = {}) => ({ name: "month", per: "tenant", of: "usd", window: "month", thresholds: [COST * 2], keys: null, models: null, ...more });
 
 /** A receiver that answers with these statuses in turn, the last one for ever. */
 async function receiver(context, statuses = [200]) {
@@ -121,11 +121,11 @@ test("a receiver that is gone, or away for a day, is left alone", async (context
 test("a budget adds up its subject, and what its keys and models used", async (context) => {
   const hook = await receiver(context);
   const { say } = made(context, hook, [
-    budget({ name: "keys", per: "key", of: "requests", thresholds: [2], units_each: 1 }),
-    budget({ name: "users", per: "user", of: "tokens", thresholds: [10], units_each: 1 }),
-    budget({ name: "narrow", of: "requests", thresholds: [1], units_each: 1, keys: ["narrow"] }),
-    budget({ name: "others", of: "requests", thresholds: [1], units_each: 1, keys: ["other"] }),
-    budget({ name: "lone", of: "requests", thresholds: [1], units_each: 1, models: ["lone"] }),
+    budget({ name: "keys", per: "key", of: "requests", thresholds: [2] }),
+    budget({ name: "users", per: "user", of: "tokens", thresholds: [10] }),
+    budget({ name: "narrow", of: "requests", thresholds: [1], keys: ["narrow"] }),
+    budget({ name: "others", of: "requests", thresholds: [1], keys: ["other"] }),
+    budget({ name: "lone", of: "requests", thresholds: [1], models: ["lone"] }),
   ]);
   await say(1, ask("hi"), { key: "sk-edge-narrow" });
   assert.deepEqual(told(hook).splice(0).map((each) => each.budget), ["narrow"]);
@@ -158,7 +158,7 @@ test("tenants are told apart", async (context) => {
 
 test("what was refused, and what a turn's repetition tells again, spends nothing", async (context) => {
   const hook = await receiver(context);
-  const requests = budget({ of: "requests", thresholds: [2], units_each: 1 });
+  const requests = budget({ of: "requests", thresholds: [2] });
   const { say, chat } = made(context, hook, [requests], CONVERSED);
   await say(3, ask("x", { temperature: 9 }));
   const once = { headers: { "x-conversation-id": "one", "idempotency-key": "k" } };
@@ -171,12 +171,12 @@ test("what was refused, and what a turn's repetition tells again, spends nothing
 
 test("a failed call counts as a request, and a stream that is left as far as it went", async (context) => {
   const hook = await receiver(context);
-  const failing = made(context, hook, [budget({ of: "requests", thresholds: [1], units_each: 1 })], { models: { one: refuses(500, 3043) } });
+  const failing = made(context, hook, [budget({ of: "requests", thresholds: [1] })], { models: { one: refuses(500, 3043) } });
   await failing.say(1);
   assert.equal(hook.got.length, 1);
   context.mock.timers.reset();
   const endless = () => sse(...Array.from({ length: 500 }, () => ({ choices: [{ index: 0, delta: { content: "word " }, finish_reason: null }] })));
-  const left = made(context, hook, [budget({ of: "tokens", thresholds: [1], units_each: 1 })], { models: { one: endless } });
+  const left = made(context, hook, [budget({ of: "tokens", thresholds: [1] })], { models: { one: endless } });
   const reader = (await left.chat(ask("hi", { stream: true }))).body.getReader();
   await reader.read();
   await reader.cancel();
