@@ -12,7 +12,8 @@ from pydantic import SecretStr, ValidationError
 
 from edgewright.config import plain, rules
 from edgewright.config.findings import describe, repair
-from edgewright.config.models import Environment, StackConfig, secret_binding
+from edgewright.config.models import StackConfig, secret_binding
+from edgewright.config.sections import Environment
 from edgewright.config.stack_file import PROJECT, StackFile
 from edgewright.errors import ConfigError
 from edgewright.keys import LocalSecrets

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 
-from edgewright.config.models import Budget, LimitRule, StackConfig
+from edgewright.config.models import StackConfig
 from edgewright.config.prices import price_of
+from edgewright.config.sections import Budget, LimitRule
 from edgewright.config.wording import Findings, one_of
 
 MOST_DOLLARS = 1_000_000

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from edgewright.config.models import StackConfig, Target
+from edgewright.config.models import StackConfig
+from edgewright.config.sections import Target
 
 
 def price_of(config: StackConfig, target: Target) -> dict[str, Any] | None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pydantic import SecretStr
 
 from edgewright.config import metered
-from edgewright.config.models import OpenAiCompatibleUpstream, StackConfig, each, secret_binding
+from edgewright.config.models import StackConfig, each, secret_binding
+from edgewright.config.sections import OpenAiCompatibleUpstream
 from edgewright.config.wording import Findings, one_of
 
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from edgewright.config.models import Keys, StackConfig, each, secret_binding
+from edgewright.config.models import StackConfig, each, secret_binding
+from edgewright.config.sections import Keys
 from edgewright.keys import key_hashes, sealing_keys
 
 

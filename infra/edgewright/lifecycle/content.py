@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgewright.config import StackConfig
-from edgewright.config.models import Verification
+from edgewright.config.sections import Verification
 from edgewright.rendering import render
 from edgewright.rendering.context import config_values
 

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from edgewright.config.models import (
-    ClientKey,
-    Limits,
-    OpenAiCompatibleUpstream,
-    StackConfig,
-    Target,
-    Upstream,
-    WorkersAiUpstream,
-    secret_binding,
-)
+from edgewright.config.models import StackConfig, secret_binding
 from edgewright.config.prices import price_of
+from edgewright.config.sections import ClientKey, Limits, OpenAiCompatibleUpstream, Target, Upstream, WorkersAiUpstream
 
 
 class Part(NamedTuple):
