@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import closing
 
 import grpc
 import httpx
@@ -111,8 +112,17 @@ def test_the_schema_is_the_committed_one(plugin):
     assert told == json.loads((ROOT / "docs/reference/component.schema.json").read_text())
 
 
+@pytest.fixture
+def loop():
+    """The SDK's outputs want an event loop, also outside of it."""
+    with closing(asyncio.new_event_loop()) as made:
+        asyncio.set_event_loop(made)
+        yield made
+        asyncio.set_event_loop(None)
+
+
+@pytest.mark.usefixtures("loop")
 def test_it_registers_what_the_python_program_registers(plugin):
-    asyncio.set_event_loop(asyncio.new_event_loop())
     own = Recorder()
     mocks.set_mocks(None, project=PROJECT, stack=STACK, monitor=own)
 

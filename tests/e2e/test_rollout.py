@@ -419,7 +419,7 @@ def test_a_roll_back_by_hand_agrees_with_the_state_and_a_preview(bench):
     roll_back(bench.script, "2")
     assert bench.script.live().shares == {new: 100}
     assert bench.engine(**RELEASE).preview().changes == 0
-    for name, said in (("9", "no version"), ("2", "all requests already")):
+    for name, said in (("9", "no version"), (new[:7], "no version"), ("2", "all requests already")):
         with pytest.raises(RolloutError, match=said):
             roll_back(bench.script, name)
 

@@ -8,9 +8,12 @@ from edgewright.errors import ApiError, RolloutError
 from edgewright.lifecycle.journal import back_message, taken_back, under_way
 from edgewright.lifecycle.script import Deployment, Script, Version
 
+SHORTEST_NAME = 8
+"""Characters of an id or a hash that name a version; as many as `edgewright versions` shows of a hash."""
+
 
 def roll_back(script: Script, wanted: str | None = None) -> str:
-    """Give one version all requests; its id. ``wanted`` is an id, the first part of an id or hash, or a number.
+    """Give one version all requests; its id. ``wanted`` is a number, an id, or the first 8 characters of an id or hash.
 
     Without it: the old version of a rollout under way, else the last that had all requests and was not taken back.
 
@@ -61,4 +64,5 @@ def _named(script: Script, wanted: str) -> str:
 
 
 def _begins(version: Version, wanted: str) -> bool:
-    return any(name.startswith(wanted) for name in (version.id, version.hash) if name)
+    # Shorter, it may be the number of a version that is gone.
+    return len(wanted) >= SHORTEST_NAME and any(name.startswith(wanted) for name in (version.id, version.hash) if name)
