@@ -78,6 +78,18 @@ MODELS: dict[str, tuple[str, ...]] = {
 """Public model name -> the scripted models that a proxy is to try for it, in this order."""
 
 
+LOOKS = 8
+"""How often the upstream's clock is read: the first time a connection is made, which takes most of that look."""
+
+
+def _look(upstream: httpx.Client) -> tuple[float, float, float]:
+    """The upstream's clock: seconds that the look took, its clock minus ours half-way, its scale."""
+    asked = time.time()
+    facts = upstream.get("/wall").raise_for_status().json()
+    told = time.time()
+    return told - asked, float(facts["now"]) - (asked + told) / 2, float(facts["scale"])
+
+
 @dataclass(frozen=True)
 class Wall:
     """A proxy with the scripted upstream behind it. ``offset`` is the upstream's clock minus ours, in seconds."""
@@ -94,16 +106,14 @@ class Wall:
         if url is None:
             not_applicable("no scripted upstream was given (--edge-wall-upstream, EDGE_WALL_UPSTREAM)")
         upstream = httpx.Client(base_url=url.rstrip("/").removesuffix("/v1"), timeout=10.0)
-        asked = time.time()
         try:
-            facts = upstream.get("/wall").raise_for_status().json()
-            scale, now = float(facts["scale"]), float(facts["now"])
+            looks = [_look(upstream) for _ in range(LOOKS)]
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as failure:
             upstream.close()
             raise TargetUnusable(
                 f"{url} is no scripted upstream ({failure}); fix: run python -m edgewright_verify.upstream"
             ) from failure
-        offset = now - (asked + time.time()) / 2
+        _, offset, scale = min(looks)  # of a quick look, least is unknown
         patience = httpx.Timeout(DEADLINE_SECONDS * scale + 2 * GRACE_SECONDS)
         client = httpx.Client(timeout=patience, limits=httpx.Limits(max_keepalive_connections=0))
         return cls(replace(target, client=client), upstream, scale, offset)
