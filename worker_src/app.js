@@ -25,7 +25,7 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   const session = sessions?.(config, { protocols, relay, sockets: socket });
   const used = usage?.(config, { alerts: alerts?.(config), telemetry: telemetry?.(config) });
   const report = reports?.(config);
-  const routes = [...ROUTES, ...[session, used, report].flatMap((each) => each?.routes ?? [])];
+  const routes = [...ROUTES, ...[...Object.values(protocols), session, used, report].flatMap((each) => each?.routes ?? [])];
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
   const answer = [

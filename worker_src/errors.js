@@ -19,6 +19,7 @@ export const CODES = Object.freeze({
   idempotency_key_reused: [422, "invalid_request_error"],
   upgrade_required: [426, "invalid_request_error"],
   not_found: [404, "invalid_request_error"],
+  agent_not_found: [404, "invalid_request_error"],
   model_not_found: [404, "invalid_request_error"],
   method_not_allowed: [405, "invalid_request_error"],
   request_too_large: [413, "invalid_request_error"],

@@ -45,6 +45,7 @@ export function configuration(changes = {}) {
     environment: "dev",
     features: ["auth", "cache", "cors", "drills", "fallback", "streaming"],
     protocols: ["openai"],
+    agents: { default: { model: null, instructions: null, tools: "client" }, terse: { model: "lone", instructions: "Be brief.", tools: "none" } },
     auth: { mode: "keys", keys: { ci: { tenant: "ci" }, other: { tenant: "other" }, narrow: { tenant: "ci", models: ["m"] } } },
     limits: { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules: [], cache_hits: "free" },
     timeouts: TIMEOUTS,
@@ -67,14 +68,14 @@ const OPTIONAL = { alerts, breaker, continuation, encryption, limits, reports, s
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes
  * features away, `including` adds some that are off by default.
  */
-export function harness({ models = {}, config = {}, env = {}, without = [], including = [] } = {}) {
+export function harness({ models = {}, config = {}, env = {}, without = [], including = [], protocols = {} } = {}) {
   const features = { auth, cache, cors, drills, fallback, streaming };
   for (const name of without) delete features[name];
   for (const name of including) features[name] = OPTIONAL[name];
   const app = createApp(configuration({ features: Object.keys(features), ...config }), {
     features,
     objects: { ...(including.includes("alerts") ? { Budget: budget } : {}), Conversation: conversation, Limiter: limiter },
-    protocols: { openai },
+    protocols: { openai, ...protocols },
     upstreams: { "workers-ai": workersAi, "openai-compatible": openaiCompatible },
   });
   const values = new Map();

@@ -1,7 +1,12 @@
 import { chatRequest } from "./chat.js";
 
 /** OpenAI chat completions: decodes a body, encodes a neutral answer or neutral events. */
-export const openai = { decode: chatRequest, encodeAnswer, encoder };
+export const openai = {
+  routes: [{ name: "chat", scope: "chat", endpoint: "/v1/chat/completions", methods: ["POST"] }],
+  decode: chatRequest,
+  encodeAnswer,
+  encoder,
+};
 
 const DONE = "data: [DONE]\n\n";
 

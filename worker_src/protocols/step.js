@@ -11,14 +11,15 @@ export const STREAM = { "content-type": "text/event-stream; charset=utf-8", "cac
  * @throws {EdgeError} what is wrong with the request
  */
 export function decode(config, protocols, relay) {
-  const protocol = protocols.openai;
+  const byRoute = new Map(Object.entries(protocols).flatMap(([name, protocol]) => protocol.routes.map((route) => [route.name, [name, protocol]])));
   return async (context, next) => {
     const body = await readJson(context, config.limits.max_body_bytes);
-    const chat = protocol.decode(body, config, context.caller);
+    const [name, protocol] = byRoute.get(context.route.name);
+    const chat = protocol.decode(body, config, context.caller, context.route);
     if (chat.stream && !relay) {
       throw new EdgeError("unsupported_parameter", "Streaming is off on this proxy.", { param: "stream" });
     }
-    context.chat = Object.assign(chat, { protocol: "openai" });
+    context.chat = Object.assign(chat, { protocol: name });
     const { events, answer } = await next();
     if (events) return new Response(relay(events, protocol.encoder(chat)), { headers: STREAM });
     return new Response(JSON.stringify(protocol.encodeAnswer(answer, chat)), { headers: WHOLE });

@@ -1,11 +1,10 @@
 import { EdgeError } from "../errors.js";
 
 /**
- * Routes that every stack has. `methods` lead to the route's `name`, `scope` is what a key needs for it, `public` ones
+ * Routes that every stack has beside those of its protocols. `methods` lead to the route's `name`, `scope` is what a key needs for it, `public` ones
  * need no key. `endpoint` is the path as people write it.
  */
 export const ROUTES = [
-  { name: "chat", scope: "chat", endpoint: "/v1/chat/completions", methods: ["POST"] },
   { name: "models", scope: "models", endpoint: "/v1/models", methods: ["GET", "HEAD"] },
   { name: "model", scope: "models", endpoint: "/v1/models/{id...}", methods: ["GET", "HEAD"] },
   { name: "health", endpoint: "/health", methods: ["GET", "HEAD"], public: true },

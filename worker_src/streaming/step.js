@@ -31,6 +31,7 @@ class Relay {
   #room = null;
   #timer = null;
   #last = 0;
+  #silence = null;
 
   constructor(events, encoder) {
     this.#events = events;
@@ -53,13 +54,16 @@ class Relay {
 
   leave() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#silence);
     return this.#events.return();
   }
 
   async #pump() {
+    this.#listen();
     try {
       for (let part = await this.#events.next(); !part.done; part = await this.#events.next()) {
         this.#add(part.value.map((event) => this.#encoder.encode(event)).join(""));
+        this.#listen();
         if (this.#text.length > MOST_WAITING) await this.#drained();
       }
     } catch (thrown) {
@@ -68,7 +72,19 @@ class Relay {
     this.#text += this.#encoder.end;
     this.#done = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#silence);
     this.#wake?.();
+  }
+
+  /** Some protocols say that they are still there. */
+  #listen() {
+    const { quiet } = this.#encoder;
+    if (!quiet) return;
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#add(quiet.text);
+      this.#listen();
+    }, quiet.after);
   }
 
   #add(text) {

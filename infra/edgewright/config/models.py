@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from edgewright.config.sections import (
+    Agent,
     Alerts,
     Auth,
     Breaker,
@@ -22,6 +23,7 @@ from edgewright.config.sections import (
     ModelName,
     Name,
     Observability,
+    Protocols,
     Route,
     Section,
     Sessions,
@@ -58,6 +60,8 @@ class StackConfig(Section):
     upstreams: Annotated[dict[Name, Upstream], Field(min_length=1, description="name -> where models are asked")]
     models: Annotated[dict[ModelName, Model], Field(min_length=1, description="public name -> how it is answered")]
     default_model: str | None = Field(default=None, description="used when a request names no model")
+    agents: dict[Name, Agent] = Field(default={}, description="id -> the agent that front ends run by it")
+    protocols: Protocols = Protocols()
     timeouts: Timeouts = Timeouts()
     streaming: Streaming = Streaming()
     cache: Cache = Cache()

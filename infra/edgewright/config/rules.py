@@ -25,6 +25,8 @@ def check(config: StackConfig) -> list[str]:
         _models,
         _names,
         _default_model,
+        _agents,
+        _protocols,
         _auth,
         _signing,
         _origins,
@@ -86,6 +88,21 @@ def _models(config: StackConfig) -> Findings:
                     f"models.{name}.targets[{index}].upstream: {target.upstream!r} is not in upstreams. "
                     f"Fix: {one_of(config.upstreams)}, or add it."
                 )
+
+
+def _agents(config: StackConfig) -> Findings:
+    for name, agent in config.agents.items():
+        if agent.model is not None and agent.model not in config.models:
+            yield f"agents.{name}.model: {agent.model!r} is not in models. Fix: {one_of(config.models)}, or add it."
+
+
+def _protocols(config: StackConfig) -> Findings:
+    if not config.protocols.ag_ui:
+        return
+    if not config.streaming.enabled:
+        yield "protocols.ag_ui: true needs streaming.enabled, as a run is a stream. Fix: set streaming.enabled: true."
+    if not config.agents:
+        yield "protocols.ag_ui: true needs an agent to run. Fix: add one, e.g. agents: { default: {} }."
 
 
 def _names(config: StackConfig) -> Findings:

@@ -125,6 +125,26 @@ class Model(Section):
     aliases: list[ModelName] = Field(default=[], description="Further names for the same model")
 
 
+class Agent(Section):
+    """A named configuration that front ends run by its id."""
+
+    model: ModelName | None = Field(
+        default=None, description="public model; absent: `forwardedProps.model` of the request, else `default_model`"
+    )
+    instructions: str | None = Field(default=None, description="what the model is told first, as a system message")
+    tools: Literal["client", "none"] = Field(
+        default="client", description="`client`: the model may call the tools that the page offers"
+    )
+
+
+class Protocols(Section):
+    """Front ends' protocols beside OpenAI's, which is always there."""
+
+    ag_ui: bool = Field(
+        default=False, description="AG-UI: `POST /agent/{id}/run`, for each of `agents`; needs `streaming.enabled`"
+    )
+
+
 class Timeouts(Section):
     """Three limits an upstream call has; a healthy stream has no total limit."""
 

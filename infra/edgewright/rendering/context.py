@@ -47,7 +47,10 @@ OBJECTS = {
     "Conversation": Part("Conversation", "sessions/conversation.js", "conversation"),
     "Limiter": Part("Limiter", "limits/limiter.js", "limiter"),
 }
-PROTOCOLS = (Part("openai", "protocols/openai.js", "openai"),)
+PROTOCOLS = {
+    "openai": Part("openai", "protocols/openai.js", "openai"),
+    "ag_ui": Part("ag_ui", "protocols/ag_ui/protocol.js", "agUi"),
+}
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),
     "workers-ai": Part("workers-ai", "upstream/workers_ai.js", "workersAi"),
@@ -59,7 +62,7 @@ def entry_values(config: StackConfig) -> dict[str, Any]:
     used = sorted({upstream.type for upstream in config.upstreams.values()})
     return {
         "features": [FEATURES[name] for name in config.features],
-        "protocols": list(PROTOCOLS),
+        "protocols": [PROTOCOLS[name] for name in _protocols(config)],
         "upstreams": [UPSTREAMS[name] for name in used],
         "objects": [OBJECTS[name] for name in config.objects],
     }
@@ -71,7 +74,7 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         "worker": config.worker_name,
         "environment": config.environment,
         "features": config.features,
-        "protocols": [part.name for part in PROTOCOLS],
+        "protocols": _protocols(config),
         "auth": {
             "mode": config.auth.mode,
             "keys": {name: _client_key(key) for name, key in sorted(config.auth.keys.items())},
@@ -86,6 +89,8 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         "aliases": {alias: name for name, model in sorted(config.models.items()) for alias in sorted(model.aliases)},
         "default_model": config.default_model,
     }
+    if len(values["protocols"]) > 1:
+        values["agents"] = {name: agent.model_dump() for name, agent in sorted(config.agents.items())}
     if config.cache.enabled:
         values["cache"] = config.cache.model_dump(include={"ttl_seconds", "memory_entries", "tool_calls"})
     if config.fallback.enabled:
@@ -103,6 +108,10 @@ def config_values(config: StackConfig) -> dict[str, Any]:
     if config.cors.origins:
         values["cors"] = config.cors.model_dump()
     return values
+
+
+def _protocols(config: StackConfig) -> list[str]:
+    return ["openai", *(name for name, on in config.protocols.model_dump().items() if on)]
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
