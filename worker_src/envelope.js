@@ -12,7 +12,7 @@ export async function envelope(context, next) {
     response = await next();
   } catch (thrown) {
     await drain(context.request);
-    response = errorResponse(asEdgeError(thrown));
+    response = (context.route?.failure ?? errorResponse)(asEdgeError(thrown));
   }
   const answer = context.request.method === "HEAD" ? new Response(null, response) : response;
   answer.headers.set("x-request-id", context.id);

@@ -15,7 +15,7 @@ import { encryption } from "../../worker_src/encryption/step.js";
 import { fallback } from "../../worker_src/fallback/step.js";
 import { limiter } from "../../worker_src/limits/limiter.js";
 import { limits } from "../../worker_src/limits/step.js";
-import { openai } from "../../worker_src/protocols/openai.js";
+import { openai } from "../../worker_src/protocols/openai/protocol.js";
 import { conversation } from "../../worker_src/sessions/conversation.js";
 import { sessions } from "../../worker_src/sessions/step.js";
 import { summaries } from "../../worker_src/sessions/summary.js";

@@ -2,7 +2,7 @@ import { EdgeError } from "../errors.js";
 
 /**
  * Routes that every stack has beside those of its protocols. `methods` lead to the route's `name`, `scope` is what a key needs for it, `public` ones
- * need no key. `endpoint` is the path as people write it.
+ * need no key, `failure(error)` is the answer to a refusal where it is not OpenAI's. `endpoint` is the path as people write it.
  */
 export const ROUTES = [
   { name: "models", scope: "models", endpoint: "/v1/models", methods: ["GET", "HEAD"] },
@@ -27,7 +27,7 @@ function pattern({ endpoint }) {
 }
 
 /**
- * Finds the route of a request and sets `context.route` to `{name, scope, public, parameters}`.
+ * Finds the route of a request and sets `context.route` to `{name, scope, public, parameters, failure}`.
  * @throws {EdgeError} not_found, method_not_allowed (with Allow)
  */
 export function route(routes) {
@@ -41,8 +41,8 @@ export function route(routes) {
       const message = `${context.request.method} is not allowed on ${path}; use ${allow}.`;
       throw new EdgeError("method_not_allowed", message, { headers: { allow } });
     }
-    const { name, scope = null, public: open = false } = found;
-    context.route = { name, scope, public: open, parameters: path.match(found.pattern).slice(1).map(decoded) };
+    const { name, scope = null, public: open = false, failure = null } = found;
+    context.route = { name, scope, public: open, failure, parameters: path.match(found.pattern).slice(1).map(decoded) };
     return next();
   };
 }

@@ -48,7 +48,7 @@ OBJECTS = {
     "Limiter": Part("Limiter", "limits/limiter.js", "limiter"),
 }
 PROTOCOLS = {
-    "openai": Part("openai", "protocols/openai.js", "openai"),
+    "openai": Part("openai", "protocols/openai/protocol.js", "openai"),
     "ag_ui": Part("ag_ui", "protocols/ag_ui/protocol.js", "agUi"),
 }
 UPSTREAMS = {

@@ -1,4 +1,4 @@
-import { chatRequest } from "./chat.js";
+import { chatRequest } from "../chat.js";
 
 /** OpenAI chat completions: decodes a body, encodes a neutral answer or neutral events. */
 export const openai = {
