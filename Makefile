@@ -14,15 +14,15 @@ NODE = $(shell command -v node || echo $(wildcard .venv/lib/python3*/site-packag
 help: ## list the commands
 	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-install: $(READY) ## set the checkout up: .venv/, workerd, fast-check
+install: $(READY) ## set the checkout up: .venv/, workerd, what the tests need of npm
 
-$(READY): requirements.lock pyproject.toml infra/edgewright/localcloud/runtime/npm/package-lock.json tests/worker/package-lock.json
+$(READY): requirements.lock pyproject.toml infra/edgewright/localcloud/runtime/npm/package-lock.json tests/worker/package-lock.json tests/clients/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Edgewright needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Run: make PYTHON=python3.11 install")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/edgewright local install
-	$(BIN)/python -c 'from pathlib import Path; from edgewright.localcloud.runtime.install import npm_ci; npm_ci(Path("tests/worker"))'
+	$(BIN)/python -c 'from pathlib import Path; from edgewright.localcloud.runtime.install import npm_ci; [npm_ci(Path("tests", each)) for each in ("worker", "clients")]'
 	@touch $@
 
 demo: $(READY) ## stand the proxy up on the local cloud, verify it, take it down
