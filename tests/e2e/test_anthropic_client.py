@@ -1,4 +1,4 @@
-"""The official Anthropic clients, of Python and of Node, against the deployed Worker. Nothing here knows how the proxy works."""
+"""The official Anthropic clients, of Python and of Node, against the deployed Worker."""
 
 import asyncio
 import json
@@ -70,7 +70,7 @@ JUGGLER = [
 
 @pytest.fixture(scope="module")
 def odd():
-    """An upstream with a model that thinks aloud, and one that writes two calls at once and does not say that it calls."""
+    """An upstream with a model that thinks aloud, and one that writes two calls at once and does not say so."""
     with HTTPServer(host="127.0.0.1") as server:
         for name, frames in (("thinker", THINKER), ("juggler", JUGGLER)):
             body = "".join(f"data: {json.dumps(each)}\n\n" for each in frames) + "data: [DONE]\n\n"
@@ -326,7 +326,7 @@ def test_tokens_are_estimated_before_they_are_used(stage, client):
     del question["max_tokens"]
     counted = client.messages.count_tokens(**question).input_tokens
     longer = client.messages.count_tokens(**{**question, "system": "x" * 400}).input_tokens
-    assert 0 < counted
+    assert counted > 0
     assert 100 <= longer - counted < 120
     assert stage.calls(question["messages"][0]["content"]) == []
 
@@ -396,10 +396,12 @@ def test_a_caller_who_leaves_stops_the_model(stage):
     question = fresh("leave")
 
     async def leave():
-        async with anthropic.AsyncAnthropic(base_url=stage.url, api_key=KEY, max_retries=0) as client:
-            async with client.messages.stream(**says(question, model="slow")) as stream:
-                async for _ in stream.text_stream:
-                    break
+        async with (
+            anthropic.AsyncAnthropic(base_url=stage.url, api_key=KEY, max_retries=0) as client,
+            client.messages.stream(**says(question, model="slow")) as stream,
+        ):
+            async for _ in stream.text_stream:
+                break
 
     asyncio.run(leave())
     for _ in range(200):

@@ -25,6 +25,9 @@ const AT_LEAST_ONE = ["max_tokens", "max_completion_tokens", "n"];
 export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const isText = (value) => typeof value === "string";
 
+/** Whether a value is one of the words that a table has. */
+export const isWordOf = (table, value) => isText(value) && Object.hasOwn(table, value);
+
 /** Kinds of further settings: what they must be, and in words. */
 const KINDS = {
   response_format: [isObject, "an object"],
@@ -74,7 +77,7 @@ export function wrong(param, rule) {
  * @throws {EdgeError} unsupported_parameter
  */
 export function unsupportedType({ type }, param) {
-  throw new EdgeError("unsupported_parameter", `'${param}' is of a type that is not supported here: ${String(type).slice(0, 64)}.`, { param });
+  throw new EdgeError("unsupported_parameter", `'${param}' is of a type that is not supported here: ${isText(type) ? type.slice(0, 64) : "none"}.`, { param });
 }
 
 function resolve(requested, config, caller) {

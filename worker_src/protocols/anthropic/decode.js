@@ -1,6 +1,6 @@
 import { EdgeError } from "../../errors.js";
 import { readJson } from "../body.js";
-import { chatRequest, extrasOf, isObject, tokensOf, unsupportedType, wrong } from "../chat.js";
+import { chatRequest, extrasOf, isObject, isWordOf, tokensOf, unsupportedType, wrong } from "../chat.js";
 import { messagesOf } from "./messages.js";
 
 /** What would change the answer and is not offered; anything else that is not known is left alone. */
@@ -54,10 +54,10 @@ function neutral(body, config, caller) {
 }
 
 /** A field under the name that it has for models, if it is given. */
-function known(name, value, fits, rule, { as = name, made = value } = {}) {
+function known(name, value, fits, rule, { as = name, made = (kept) => kept } = {}) {
   if (!given(value)) return {};
   if (!fits(value)) wrong(name, rule);
-  return { [as]: made };
+  return { [as]: made(value) };
 }
 
 const texts = (value) => Array.isArray(value) && value.every((each) => typeof each === "string");
@@ -88,7 +88,7 @@ function tool(each, index) {
 function chosen(choice) {
   if (!given(choice)) return {};
   const one = isObject(choice) && choice.type === "tool" && typeof choice.name === "string";
-  if (!one && !Object.hasOwn(CHOICES, choice?.type)) wrong("tool_choice", "must be {type: 'auto'}, {type: 'any'}, {type: 'none'} or {type: 'tool', name}");
+  if (!one && !isWordOf(CHOICES, choice?.type)) wrong("tool_choice", "must be {type: 'auto'}, {type: 'any'}, {type: 'none'} or {type: 'tool', name}");
   const alone = choice.disable_parallel_tool_use === true ? { parallel_tool_calls: false } : {};
   return { tool_choice: one ? { type: "function", function: { name: choice.name } } : CHOICES[choice.type], ...alone };
 }
@@ -98,9 +98,9 @@ function output(config) {
   if (!isObject(config)) wrong("output_config", "must be an object");
   const { effort, format } = config;
   const schema = (value) => isObject(value) && value.type === "json_schema" && isObject(value.schema);
-  const made = { type: "json_schema", json_schema: { name: "answer", schema: format?.schema, strict: true } };
+  const made = (kept) => ({ type: "json_schema", json_schema: { name: "answer", schema: kept.schema, strict: true } });
   return {
-    ...known("output_config.effort", effort, (value) => Object.hasOwn(EFFORTS, value), `must be one of ${Object.keys(EFFORTS).join(", ")}`, { as: "reasoning_effort", made: EFFORTS[effort] }),
+    ...known("output_config.effort", effort, (value) => isWordOf(EFFORTS, value), `must be one of ${Object.keys(EFFORTS).join(", ")}`, { as: "reasoning_effort", made: (word) => EFFORTS[word] }),
     ...known("output_config.format", format, schema, "must be {type: 'json_schema', schema}", { as: "response_format", made }),
   };
 }

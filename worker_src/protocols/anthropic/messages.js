@@ -1,4 +1,4 @@
-import { isObject, unsupportedType, wrong } from "../chat.js";
+import { isObject, isWordOf, unsupportedType, wrong } from "../chat.js";
 
 /** What models thought in turns before: the next model is not told. */
 const THOUGHTS = new Set(["thinking", "redacted_thinking"]);
@@ -19,7 +19,7 @@ const TURNS = { user: asked, assistant: said, system: (blocks) => [{ role: "syst
 function message(each, index) {
   const at = `messages[${index}]`;
   if (!isObject(each)) wrong(at, "must be an object");
-  if (!Object.hasOwn(TURNS, each.role)) wrong(`${at}.role`, `must be one of ${Object.keys(TURNS).join(", ")}`);
+  if (!isWordOf(TURNS, each.role)) wrong(`${at}.role`, `must be one of ${Object.keys(TURNS).join(", ")}`);
   return TURNS[each.role](blocksOf(each.content, `${at}.content`));
 }
 
