@@ -279,6 +279,8 @@ for (const [what, changes, status, type, code, param] of [
   ["instructions without messages", { system: "x", messages: [] }, 400, "invalid_request_error", "invalid_request", "messages"],
   ["too many messages", { messages: Array(21).fill(ASK.messages[0]) }, 400, "invalid_request_error", "invalid_request", "messages"],
   ["a turn of nobody", { messages: [{ role: "tool", content: "x" }] }, 400, "invalid_request_error", "invalid_request", "messages[0].role"],
+  ["a turn of no word", { messages: [{ role: { toString: null }, content: "x" }] }, 400, "invalid_request_error", "invalid_request", "messages[0].role"],
+  ["a tool of no word", { tools: [{ ...TOOL, type: { toString: null } }] }, 400, "invalid_request_error", "unsupported_parameter", "tools[0].type"],
   ["content that is none", { messages: [{ role: "user", content: 1 }] }, 400, "invalid_request_error", "invalid_request", "messages[0].content"],
   ["text that is none", { messages: [{ role: "user", content: [{ type: "text" }] }] }, 400, "invalid_request_error", "invalid_request", "messages[0].content[0].text"],
   ["a document", { messages: [{ role: "user", content: ["x", 1].map(() => ({ type: "document" })) }] }, 400, "invalid_request_error", "unsupported_parameter", "messages[0].content[0]"],
@@ -377,7 +379,11 @@ test("the key may come as x-api-key, on every route; a bearer key beside it coun
   assert.equal(await status({ "x-api-key": KEYS.ci, authorization: `Bearer ${KEYS.ci}` }), 200);
   assert.equal(await status({ "x-api-key": "sk-edge-wrong", authorization: `Bearer ${KEYS.ci}` }), 200);
   assert.equal(await status({ "x-api-key": KEYS.ci, authorization: "Bearer sk-edge-wrong" }), 401);
-  for (const key of ["", "sk-edge-wrong", `${KEYS.ci} x`, "a".repeat(4_000)]) assert.equal(await status({ "x-api-key": key }), 401, key);
+  for (const [key, told] of [["sk-edge-wrong", /not known/], ["", /Send your key/], [`${KEYS.ci} x`, /Send your key/], ["a".repeat(4_000), /Send your key/]]) {
+    const refused = await post(proxy, {}, { key: null, headers: { "x-api-key": key } });
+    assert.equal(refused.status, 401);
+    assert.match((await refused.json()).error.message, told);
+  }
   assert.equal((await proxy.fetch("/v1/models", { key: null, headers: { "x-api-key": KEYS.ci } })).status, 200);
 });
 
