@@ -205,6 +205,23 @@ def test_what_is_asked_both_ways_is_one_answer(stage, client):
     assert len(stage.calls(question)) == 1
 
 
+def test_many_may_ask_at_once(stage):
+    async def crowd():
+        async with anthropic.AsyncAnthropic(base_url=stage.url, api_key=KEY, max_retries=0) as client:
+
+            async def streamed(number):
+                async with client.messages.stream(**says(f"{tag} {number}", model="good")) as stream:
+                    return await stream.get_final_message()
+
+            whole = [client.messages.create(**says(f"{tag} {number}", model="good")) for number in range(10)]
+            return await asyncio.gather(*whole, *(streamed(number) for number in range(10)))
+
+    tag = fresh("crowd")
+    messages = asyncio.run(crowd())
+    assert {message.content[0].text for message in messages} == {TEXT}
+    assert len({message.id for message in messages}) == 20
+
+
 def test_instructions_and_turns_reach_the_model(stage, client):
     tag = fresh()
     client.messages.create(

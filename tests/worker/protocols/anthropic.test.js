@@ -403,6 +403,14 @@ test("a conversation is kept under the id of its header", async () => {
   assert.deepEqual(proxy.calls[1].inputs.messages.map(({ content: text }) => text), ["hi", "fine words", "more"]);
 });
 
+test("a turn that is sent again is the same message", async () => {
+  const proxy = serving(undefined, { including: ["sessions"], config: { features: ["auth", "cache", "sessions", "streaming"] } });
+  const headers = { "x-conversation-id": "talk", "idempotency-key": "k" };
+  const [first, second] = [await (await streamed(proxy, {}, { headers })).text(), await (await streamed(proxy, {}, { headers })).text()];
+  assert.equal(first, second);
+  assert.equal(proxy.calls.length, 1);
+});
+
 test("the answer's bound of the stack holds", async () => {
   const { limits } = configuration();
   const response = await post(serving(undefined, { config: { limits: { ...limits, max_output_tokens: 20 } } }));
