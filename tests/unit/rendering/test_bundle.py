@@ -103,6 +103,14 @@ def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
     assert not any(name.startswith(feature) for name in names(**off))
 
 
+def test_agents_are_told_to_the_worker_for_ag_ui_alone():
+    def told(**protocols):
+        built = bundle(protocols=protocols, agents={"default": {}})
+        return any("agents" in module.source for module in built.modules if module.name == "config.js")
+
+    assert (told(ag_ui=True), told(anthropic=True)) == (True, False)
+
+
 def test_everything_together_stays_small_and_no_secret_is_in_it():
     everything = bundle(**EVERYTHING)
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
