@@ -42,7 +42,7 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
       socket?.admit,
       signatures?.(config),
       auth?.(config),
-      pages(config, routes, { ...used?.pages, ...report?.pages }),
+      pages(config, routes, Object.assign({}, ...[...Object.values(protocols), used, report].map((each) => each?.pages))),
       session?.pages,
       decode(config, protocols, relay),
       drills?.(config),

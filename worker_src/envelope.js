@@ -12,10 +12,11 @@ export async function envelope(context, next) {
     response = await next();
   } catch (thrown) {
     await drain(context.request);
-    response = (context.route?.failure ?? errorResponse)(asEdgeError(thrown));
+    response = (context.route?.failure ?? errorResponse)(asEdgeError(thrown), context.id);
   }
   const answer = context.request.method === "HEAD" ? new Response(null, response) : response;
   answer.headers.set("x-request-id", context.id);
+  if (context.route?.id_header) answer.headers.set(context.route.id_header, context.id);
   answer.headers.set("x-edge-version", (context.env.CONTENT_HASH ?? "").slice(0, 16));
   // Secrets and bindings are not in the hash: two versions may share it, and a rollout must tell them apart.
   if (context.env.VERSION) answer.headers.set("x-edge-version-id", context.env.VERSION.id);

@@ -6,6 +6,12 @@ export function bearer(header) {
   return match ? match[1] : null;
 }
 
+/** The key that a request carries, null if none: a bearer's, else that of `x-api-key`, as Anthropic's clients have sent it. */
+export function keyOf(headers) {
+  const key = headers.get("x-api-key") ?? "";
+  return bearer(headers.get("authorization")) ?? (/^[\x21-\x7e]{1,512}$/.test(key) ? key : null);
+}
+
 /**
  * Compares without stopping at the first difference, so that the time taken tells nothing of where it is.
  * Lengths are not secret: both sides are digests of one size.

@@ -1,7 +1,7 @@
 import { hex, unhex, utf8 } from "../crypto/bytes.js";
 import { hmac, hmacKey } from "../crypto/hmac.js";
 import { EdgeError } from "../errors.js";
-import { bearer, holder } from "./policy.js";
+import { holder, keyOf } from "./policy.js";
 import { callerOf, refused } from "./scopes.js";
 
 /** Most keys whose check an isolate remembers; there are not more in a stack worth its name. */
@@ -25,8 +25,8 @@ export function auth(config) {
   };
   return async (context, next) => {
     if (context.route.public || context.caller.signed) return next();
-    const key = bearer(context.request.headers.get("authorization"));
-    if (key === null) throw refused("Send your key as 'Authorization: Bearer KEY'.");
+    const key = keyOf(context.request.headers);
+    if (key === null) throw refused("Send your key as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'.");
     const name = known.get(key) ?? (await nameOf(key, context.env));
     if (name === null) throw refused("This key is not known here.");
     context.caller = callerOf(name, config, context);

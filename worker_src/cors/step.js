@@ -26,4 +26,4 @@ export function cors(config) {
 }
 
 const exposed = (response) =>
-  [...response.headers.keys()].filter((name) => /^(x-|age$|retry-after$|server-timing$)/.test(name)).join(", ");
+  [...response.headers.keys()].filter((name) => /^(x-|request-id$|age$|retry-after$|server-timing$)/.test(name)).join(", ");

@@ -1,6 +1,6 @@
 import { UNITS_A_DOLLAR, costOf, unitsEach } from "../cost/price.js";
 import { pricesOf, spent } from "../cost/spent.js";
-import { tokensOf } from "../protocols/chat.js";
+import { extrasOf, tokensOf } from "../protocols/chat.js";
 
 /** A rule's bound in whole units. */
 export const unitsOf = (rule) => Math.round(rule.at_most * unitsEach(rule));
@@ -12,8 +12,9 @@ const bytes = new TextEncoder();
  * The most that a request may use. Its tokens are estimated as everywhere; for money a prompt has as many tokens as it
  * has bytes, which is more than any tokenizer makes of it.
  */
-export function reserved({ messages, settings, targets }) {
-  const extras = Object.values(settings).filter((value) => value !== null && typeof value === "object"); // tools, schemas: read too
+export function reserved(chat) {
+  const { messages, settings, targets } = chat;
+  const extras = extrasOf(chat);
   const output = Math.max(settings.max_tokens ?? 0, settings.max_completion_tokens ?? 0) * (settings.n ?? 1);
   const usage = { prompt_tokens: bytes.encode(JSON.stringify([messages, extras])).length, completion_tokens: output };
   const costs = targets.map(({ price }) => (price ? costOf({ ...usage }, { ...price, cached_input: null }) : 0));

@@ -22,8 +22,11 @@ const RANGES = {
 const COUNTS = ["max_tokens", "max_completion_tokens", "n", "top_logprobs", "seed"];
 const AT_LEAST_ONE = ["max_tokens", "max_completion_tokens", "n"];
 
-const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const isText = (value) => typeof value === "string";
+
+/** Whether a value is one of the words that a table has. */
+export const isWordOf = (table, value) => isText(value) && Object.hasOwn(table, value);
 
 /** Kinds of further settings: what they must be, and in words. */
 const KINDS = {
@@ -64,8 +67,17 @@ export function chatRequest(body, config, caller) {
   };
 }
 
-function wrong(param, rule) {
+/** @throws {EdgeError} invalid_request */
+export function wrong(param, rule) {
   throw new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
+}
+
+/**
+ * A part of a message, a tool or the like that is of a type that is not taken.
+ * @throws {EdgeError} unsupported_parameter
+ */
+export function unsupportedType({ type }, param) {
+  throw new EdgeError("unsupported_parameter", `'${param}' is of a type that is not supported here: ${isText(type) ? type.slice(0, 64) : "none"}.`, { param });
 }
 
 function resolve(requested, config, caller) {
@@ -101,6 +113,9 @@ export const CHARACTERS_A_TOKEN = 4;
 
 /** How many tokens a list of messages has, estimated. */
 export const tokensOf = (messages) => Math.ceil(JSON.stringify(messages).length / CHARACTERS_A_TOKEN);
+
+/** The settings that a model reads beside the messages: tools, schemas. */
+export const extrasOf = ({ settings }) => Object.values(settings).filter((value) => value !== null && typeof value === "object");
 
 function checkLength(messages, most) {
   if (most === null) return;

@@ -2,7 +2,8 @@ import { EdgeError } from "../errors.js";
 
 /**
  * Routes that every stack has beside those of its protocols. `methods` lead to the route's `name`, `scope` is what a key needs for it, `public` ones
- * need no key, `failure(error)` is the answer to a refusal where it is not OpenAI's. `endpoint` is the path as people write it.
+ * need no key, `failure(error, id)` is the answer to a refusal of the request with this id where it is not OpenAI's, `id_header` a further header
+ * that tells the id. `endpoint` is the path as people write it.
  */
 export const ROUTES = [
   { name: "models", scope: "models", endpoint: "/v1/models", methods: ["GET", "HEAD"] },
@@ -27,7 +28,7 @@ function pattern({ endpoint }) {
 }
 
 /**
- * Finds the route of a request and sets `context.route` to `{name, scope, public, parameters, failure}`.
+ * Finds the route of a request and sets `context.route` to `{name, scope, public, parameters, failure, id_header}`.
  * @throws {EdgeError} not_found, method_not_allowed (with Allow)
  */
 export function route(routes) {
@@ -36,13 +37,13 @@ export function route(routes) {
     const path = context.url.pathname.length > 1 ? context.url.pathname.replace(/\/+$/, "") : "/";
     const found = known.find((candidate) => candidate.pattern.test(path));
     if (!found) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here.`);
+    const { name, scope = null, public: open = false, failure = null, id_header = null } = found;
+    context.route = { name, scope, public: open, failure, id_header, parameters: path.match(found.pattern).slice(1).map(decoded) };
     if (!found.methods.includes(context.request.method)) {
       const allow = found.methods.join(", ");
       const message = `${context.request.method} is not allowed on ${path}; use ${allow}.`;
       throw new EdgeError("method_not_allowed", message, { headers: { allow } });
     }
-    const { name, scope = null, public: open = false, failure = null } = found;
-    context.route = { name, scope, public: open, failure, parameters: path.match(found.pattern).slice(1).map(decoded) };
     return next();
   };
 }

@@ -143,6 +143,9 @@ class Protocols(Section):
     ag_ui: bool = Field(
         default=False, description="AG-UI: `POST /agent/{id}/run`, for each of `agents`; needs `streaming.enabled`"
     )
+    anthropic: bool = Field(
+        default=False, description="Anthropic's Messages: `POST /v1/messages`, and `count_tokens`; for Anthropic's SDKs"
+    )
 
 
 class Timeouts(Section):

@@ -50,6 +50,7 @@ OBJECTS = {
 PROTOCOLS = {
     "openai": Part("openai", "protocols/openai/protocol.js", "openai"),
     "ag_ui": Part("ag_ui", "protocols/ag_ui/protocol.js", "agUi"),
+    "anthropic": Part("anthropic", "protocols/anthropic/protocol.js", "anthropic"),
 }
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),
@@ -89,7 +90,7 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         "aliases": {alias: name for name, model in sorted(config.models.items()) for alias in sorted(model.aliases)},
         "default_model": config.default_model,
     }
-    if len(values["protocols"]) > 1:
+    if config.protocols.ag_ui:
         values["agents"] = {name: agent.model_dump() for name, agent in sorted(config.agents.items())}
     if config.cache.enabled:
         values["cache"] = config.cache.model_dump(include={"ttl_seconds", "memory_entries", "tool_calls"})

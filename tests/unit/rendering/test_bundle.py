@@ -79,6 +79,7 @@ def test_the_hash_follows_the_content():
         ("cache/", {"cache": {"enabled": True}}, {}),
         ("cors/", {"cors": {"origins": ["https://a.example"]}}, {}),
         ("protocols/ag_ui/", {"protocols": {"ag_ui": True}, "agents": {"default": {}}}, {"agents": {"default": {}}}),
+        ("protocols/anthropic/", {"protocols": {"anthropic": True}}, {}),
         ("drills/", {"verification": {"drills": True}}, {}),
         ("fallback/step.js", {}, {"fallback": {"enabled": False}}),
         ("breaker/", {}, {"breaker": {"enabled": False}}),
@@ -100,6 +101,14 @@ def test_the_hash_follows_the_content():
 def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
     assert any(name.startswith(feature) for name in names(**on))
     assert not any(name.startswith(feature) for name in names(**off))
+
+
+def test_agents_are_told_to_the_worker_for_ag_ui_alone():
+    def told(**protocols):
+        built = bundle(protocols=protocols, agents={"default": {}})
+        return any("agents" in module.source for module in built.modules if module.name == "config.js")
+
+    assert (told(ag_ui=True), told(anthropic=True)) == (True, False)
 
 
 def test_everything_together_stays_small_and_no_secret_is_in_it():

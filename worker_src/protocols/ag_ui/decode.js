@@ -1,8 +1,5 @@
 import { EdgeError } from "../../errors.js";
-import { chatRequest } from "../chat.js";
-
-const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
+import { chatRequest, isObject, unsupportedType, wrong } from "../chat.js";
 
 /** Of the application's own properties, those that the model is told. */
 const SETTINGS = { model: "model", temperature: "temperature", maxTokens: "max_tokens", stop: "stop", toolChoice: "tool_choice" };
@@ -35,11 +32,11 @@ export function decode(body, config, caller, { parameters: [name] }) {
 }
 
 function checked(body) {
-  for (const key of ["threadId", "runId"]) if (typeof body[key] !== "string" || body[key] === "") throw wrong(key, "must be a string");
+  for (const key of ["threadId", "runId"]) if (typeof body[key] !== "string" || body[key] === "") wrong(key, "must be a string");
   for (const key of ["messages", "tools", "context"]) {
-    if (body[key] !== undefined && !(Array.isArray(body[key]) && body[key].every(isObject))) throw wrong(key, "must be a list of objects");
+    if (body[key] !== undefined && !(Array.isArray(body[key]) && body[key].every(isObject))) wrong(key, "must be a list of objects");
   }
-  if (body.forwardedProps !== undefined && body.forwardedProps !== null && !isObject(body.forwardedProps)) throw wrong("forwardedProps", "must be an object");
+  if (body.forwardedProps !== undefined && body.forwardedProps !== null && !isObject(body.forwardedProps)) wrong("forwardedProps", "must be an object");
   return body;
 }
 
@@ -73,15 +70,15 @@ function message({ role, content, toolCalls, toolCallId, error }, index) {
 
 function text(content, at) {
   if (!Array.isArray(content)) return content ?? "";
-  if (!content.every((part) => part?.type === "text")) throw wrong(at, "must hold text alone");
+  if (!content.every((part) => part?.type === "text")) wrong(at, "must hold text alone");
   return content.map((part) => part.text).join("");
 }
 
 function partOf(part, at) {
   if (part?.type === "text") return { type: "text", text: part.text };
   const { type, value, mimeType } = isObject(part?.source) ? part.source : {};
-  if (typeof value !== "string") throw wrong(at, "must be text or have a source");
+  if (typeof value !== "string") wrong(at, "must be text or have a source");
   if (part.type === "image") return { type: "image_url", image_url: { url: type === "data" ? `data:${mimeType};base64,${value}` : value } };
   if (part.type === "audio" && type === "data") return { type: "input_audio", input_audio: { data: value, format: String(mimeType).split("/").at(-1) } };
-  throw new EdgeError("unsupported_parameter", `'${at}' is of a type that is not supported here: ${String(part.type).slice(0, 32)}.`, { param: at });
+  return unsupportedType(part, at);
 }

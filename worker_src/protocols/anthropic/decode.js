@@ -1,0 +1,113 @@
+import { EdgeError } from "../../errors.js";
+import { readJson } from "../body.js";
+import { chatRequest, extrasOf, isObject, isWordOf, tokensOf, unsupportedType, wrong } from "../chat.js";
+import { messagesOf } from "./messages.js";
+
+/** What would change the answer and is not offered; anything else that is not known is left alone. */
+const REFUSED = ["compaction", "container", "mcp_servers", "output_format", "thread"];
+
+/** How hard a model is to try, in OpenAI's words. */
+const EFFORTS = { low: "low", medium: "medium", high: "high", xhigh: "high", max: "high" };
+
+const CHOICES = { auto: "auto", any: "required", none: "none" };
+
+const given = (value) => value !== undefined && value !== null;
+
+/**
+ * A request of `/v1/messages` as the neutral chat, with `thinking`: whether the caller is shown what the model thinks.
+ * @param {object} body
+ * @param {object} config
+ * @param {{models: string[]|null}} caller
+ * @throws {EdgeError} invalid_request, unsupported_parameter, and what a chat request throws
+ */
+export function decode(body, config, caller) {
+  if (!given(body.max_tokens)) wrong("max_tokens", "is missing");
+  return Object.assign(neutral(body, config, caller), { thinking: shown(body.thinking) });
+}
+
+/** How many tokens a request has, by the house's estimate: models of any maker stand behind a name, each with a tokenizer of its own. */
+export async function countTokens(context) {
+  const { config, caller } = context;
+  const chat = neutral(await readJson(context, config.limits.max_body_bytes), config, caller);
+  return Response.json({ input_tokens: tokensOf([...chat.messages, ...extrasOf(chat)]) });
+}
+
+function neutral(body, config, caller) {
+  for (const name of REFUSED) {
+    if (given(body[name])) throw new EdgeError("unsupported_parameter", `'${name}' is not offered by this proxy.`, { param: name });
+  }
+  const { model, max_tokens: most, temperature, top_p: topP, top_k: topK, stream } = body;
+  const asked = {
+    model,
+    max_tokens: most,
+    temperature,
+    top_p: topP,
+    ...known("top_k", topK, (value) => Number.isInteger(value) && value > 0, "must be a whole number above 0"),
+    ...stopped(body.stop_sequences),
+    ...user(body.metadata),
+    ...tools(body.tools, body.tool_choice),
+    ...output(body.output_config),
+    stream,
+    messages: messagesOf(body),
+  };
+  return chatRequest(Object.fromEntries(Object.entries(asked).filter(([, value]) => given(value))), config, caller);
+}
+
+/** A field under the name that it has for models, if it is given. */
+function known(name, value, fits, rule, { as = name, made = (kept) => kept } = {}) {
+  if (!given(value)) return {};
+  if (!fits(value)) wrong(name, rule);
+  return { [as]: made(value) };
+}
+
+const texts = (value) => Array.isArray(value) && value.every((each) => typeof each === "string");
+const stopped = (list) => (list?.length === 0 ? {} : known("stop_sequences", list, texts, "must be a list of strings", { as: "stop" }));
+
+function user(metadata) {
+  if (given(metadata) && !isObject(metadata)) wrong("metadata", "must be an object");
+  return known("metadata.user_id", metadata?.user_id, (value) => typeof value === "string", "must be a string", { as: "user" });
+}
+
+function tools(list, choice) {
+  if (given(list) && !Array.isArray(list)) wrong("tools", "must be a list");
+  const offered = (list ?? []).map(tool);
+  if (!offered.length && given(choice)) wrong("tool_choice", "needs tools");
+  return offered.length ? { tools: offered, ...chosen(choice) } : {};
+}
+
+function tool(each, index) {
+  const at = `tools[${index}]`;
+  if (!isObject(each)) wrong(at, "must be an object");
+  if (given(each.type) && each.type !== "custom") unsupportedType(each, `${at}.type`);
+  const { name, description, input_schema: parameters, strict } = each;
+  if (typeof name !== "string" || name === "") wrong(`${at}.name`, "must be a string");
+  if (!isObject(parameters)) wrong(`${at}.input_schema`, "must be a JSON schema");
+  return { type: "function", function: { name, ...(given(description) ? { description } : {}), parameters, ...(strict === true ? { strict } : {}) } };
+}
+
+function chosen(choice) {
+  if (!given(choice)) return {};
+  const one = isObject(choice) && choice.type === "tool" && typeof choice.name === "string";
+  if (!one && !isWordOf(CHOICES, choice?.type)) wrong("tool_choice", "must be {type: 'auto'}, {type: 'any'}, {type: 'none'} or {type: 'tool', name}");
+  const alone = choice.disable_parallel_tool_use === true ? { parallel_tool_calls: false } : {};
+  return { tool_choice: one ? { type: "function", function: { name: choice.name } } : CHOICES[choice.type], ...alone };
+}
+
+function output(config) {
+  if (!given(config)) return {};
+  if (!isObject(config)) wrong("output_config", "must be an object");
+  const { effort, format } = config;
+  const schema = (value) => isObject(value) && value.type === "json_schema" && isObject(value.schema);
+  const made = (kept) => ({ type: "json_schema", json_schema: { name: "answer", schema: kept.schema, strict: true } });
+  return {
+    ...known("output_config.effort", effort, (value) => isWordOf(EFFORTS, value), `must be one of ${Object.keys(EFFORTS).join(", ")}`, { as: "reasoning_effort", made: (word) => EFFORTS[word] }),
+    ...known("output_config.format", format, schema, "must be {type: 'json_schema', schema}", { as: "response_format", made }),
+  };
+}
+
+/** Thinking is shown to who asks for it: others take the first block for the answer. */
+function shown(thinking) {
+  if (!given(thinking)) return false;
+  if (!isObject(thinking) || typeof thinking.type !== "string") wrong("thinking", "must be an object with a type");
+  return thinking.type !== "disabled" && thinking.display !== "omitted";
+}
