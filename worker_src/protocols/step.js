@@ -6,7 +6,8 @@ const WHOLE = { "content-type": "application/json", "cache-control": "no-store" 
 export const STREAM = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
 
 /**
- * Front ends' protocols, each a folder: `{routes, decode(body, config, caller, route), encodeAnswer?(answer, chat), encoder?(chat), stream?}`.
+ * Front ends' protocols, each a folder: `{routes, decode(body, config, caller, route, headers), encodeAnswer?(answer, chat), encoder?(chat), stream?,
+ * page?(body, config)}`, where `page` gives the answer to what is no chat.
  * An encoder is `{encode(event), end, quiet?: {after, text}}`, `stream` the headers of its streams where they are not those of events.
  *
  * Decodes the request into the neutral chat, lets the rest of the pipeline answer it, and encodes the outcome.
@@ -18,7 +19,9 @@ export function decode(config, protocols, relay) {
   return async (context, next) => {
     const body = await readJson(context, config.limits.max_body_bytes);
     const [name, protocol] = byRoute.get(context.route.name);
-    const chat = protocol.decode(body, config, context.caller, context.route);
+    const page = protocol.page?.(body, config);
+    if (page) return page;
+    const chat = protocol.decode(body, config, context.caller, context.route, context.request.headers);
     if (chat.stream && !relay) {
       throw new EdgeError("unsupported_parameter", "Streaming is off on this proxy.", { param: "stream" });
     }

@@ -143,6 +143,9 @@ class Protocols(Section):
     ag_ui: bool = Field(
         default=False, description="AG-UI: `POST /agent/{id}/run`, for each of `agents`; needs `streaming.enabled`"
     )
+    copilotkit_graphql: bool = Field(
+        default=False, description="CopilotKit 1.10 and earlier: GraphQL at `POST /copilotkit`, also without `agents`"
+    )
 
 
 class Timeouts(Section):

@@ -1,11 +1,8 @@
 import { EdgeError } from "../../errors.js";
+import { agentOf, instructions, isObject, offered, settingsOf } from "../agents.js";
 import { chatRequest } from "../chat.js";
 
-const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
-
-/** Of the application's own properties, those that the model is told. */
-const SETTINGS = { model: "model", temperature: "temperature", maxTokens: "max_tokens", stop: "stop", toolChoice: "tool_choice" };
 
 /**
  * A `RunAgentInput` of AG-UI as the neutral chat; what clients send in addition is left alone.
@@ -16,16 +13,12 @@ const SETTINGS = { model: "model", temperature: "temperature", maxTokens: "max_t
  * @throws {EdgeError} agent_not_found, invalid_request, and what a chat request throws
  */
 export function decode(body, config, caller, { parameters: [name] }) {
-  if (!Object.hasOwn(config.agents, name)) {
-    throw new EdgeError("agent_not_found", `The agent '${name.slice(0, 128)}' does not exist.`);
-  }
+  const agent = agentOf(config, name);
   const { threadId, runId, messages = [], tools, context, state, forwardedProps } = checked(body);
-  const agent = config.agents[name];
   const given = [...instructions(agent, context, state), ...messages.flatMap(message)];
-  const offered = agent.tools === "none" ? [] : (tools ?? []);
   const asked = {
-    ...settings(forwardedProps, agent),
-    ...(offered.length ? { tools: offered.map(tool) } : { tool_choice: undefined }),
+    ...settingsOf(forwardedProps, agent),
+    ...offered(agent, (tools ?? []).map(tool)),
     messages: given,
     stream: true,
     stream_options: { include_usage: true },
@@ -41,22 +34,6 @@ function checked(body) {
   }
   if (body.forwardedProps !== undefined && body.forwardedProps !== null && !isObject(body.forwardedProps)) throw wrong("forwardedProps", "must be an object");
   return body;
-}
-
-/** What the stack says of the agent, and what the page says of itself. */
-function instructions(agent, context = [], state = null) {
-  const told = agent.instructions === null ? [] : [agent.instructions];
-  if (context.length) told.push(`## Context from the application\n\n${context.map(({ description, value }) => `${description}:\n${value}`).join("\n\n")}`);
-  const empty = state === null || (isObject(state) && Object.keys(state).length === 0);
-  if (!empty) told.push(`## State of the application\n\n${JSON.stringify(state)}`);
-  return told.length ? [{ role: "system", content: told.join("\n\n") }] : [];
-}
-
-function settings(given, agent) {
-  const props = given ?? {};
-  const known = Object.entries(SETTINGS).filter(([name]) => props[name] !== undefined && props[name] !== null);
-  const told = Object.fromEntries(known.map(([name, setting]) => [setting, props[name]]));
-  return agent.model === null ? told : { ...told, model: agent.model };
 }
 
 const tool = ({ name, description, parameters }) => ({ type: "function", function: { name, description, parameters } });
