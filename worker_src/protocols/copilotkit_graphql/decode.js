@@ -39,6 +39,7 @@ function checked(data) {
   for (const key of ["frontend", "forwardedParameters", "agentSession"]) {
     if (!isObject(data[key] ?? {})) throw wrong(`${AT}.${key}`, "must be an object");
   }
+  for (const key of ["threadId", "runId"]) if (typeof (data[key] ?? "") !== "string") throw wrong(`${AT}.${key}`, "must be a string");
   const lists = [["messages", data.messages], ["context", data.context], ["agentStates", data.agentStates], ["frontend.actions", data.frontend?.actions]];
   for (const [key, value] of lists) {
     if (!Array.isArray(value ?? []) || !(value ?? []).every(isObject)) throw wrong(`${AT}.${key}`, "must be a list of objects");
@@ -56,6 +57,7 @@ function chosen(session, config) {
 /** Parameters with the choice of a tool as OpenAI writes it. */
 function toolChoice(given) {
   const { toolChoice: choice, toolChoiceFunctionName: name, ...parameters } = Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== null));
+  if (choice === "function" && typeof name !== "string") throw wrong(`${AT}.forwardedParameters.toolChoiceFunctionName`, "must be a string");
   if (choice === "function") return { ...parameters, toolChoice: { type: "function", function: { name } } };
   return choice === undefined ? parameters : { ...parameters, toolChoice: choice };
 }
@@ -68,18 +70,22 @@ function tool({ name, description, jsonSchema }, index) {
   return { type: "function", function: { name, description, parameters: parsed(jsonSchema, `${at}.jsonSchema`) } };
 }
 
+/** An object that travels as a text. */
 function parsed(text, at) {
+  let value = null;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
-    throw wrong(at, "must be JSON");
+    // told below
   }
+  if (!isObject(value)) throw wrong(at, "must be the JSON of an object");
+  return value;
 }
 
 /** The chat of 1.10 writes its context into its own system message: what the talk tells already is not told again. */
 function unsaid(context, talk) {
   const told = talk.filter(({ role }) => role === "system").map(({ content }) => content);
-  return (context ?? []).filter(({ value }) => !told.some((text) => text.includes(value)));
+  return (context ?? []).filter(({ description, value }) => !told.some((text) => text.includes(`${description}: ${value}`)));
 }
 
 /** The state that the page keeps for the agent it runs, null if it runs none. */
@@ -88,42 +94,39 @@ function stateOf({ agentSession, agentStates }) {
   return index < 0 ? null : parsed(agentStates[index].state, `${AT}.agentStates[${index}].state`);
 }
 
-/** Kinds of messages, as OpenAI's; an agent's state is for the page alone. */
+/** Kinds of messages: the texts that they must have, and what they are as OpenAI's. An agent's state is for the page alone. */
 const KINDS = {
-  textMessage: ({ role, content }) => ({ role: role === "developer" ? "system" : role, content }),
-  imageMessage: ({ role, format, bytes }) => ({ role, content: [{ type: "image_url", image_url: { url: `data:${format.includes("/") ? format : `image/${format}`};base64,${bytes}` } }] }),
-  actionExecutionMessage: ({ name, arguments: text }, id) => ({ role: "assistant", content: null, tool_calls: [{ id, type: "function", function: { name, arguments: text } }] }),
-  resultMessage: ({ actionExecutionId, result }) => ({ role: "tool", tool_call_id: actionExecutionId, content: result }),
-  agentStateMessage: () => null,
+  textMessage: [["role", "content"], ({ role, content }) => ({ role: role === "developer" ? "system" : role, content })],
+  imageMessage: [["role", "format", "bytes"], ({ role, ...image }) => ({ role, content: [{ type: "image_url", image_url: { url: dataUrl(image) } }] })],
+  actionExecutionMessage: [["name", "arguments"], ({ name, arguments: text }, id) => ({ role: "assistant", content: null, tool_calls: [{ id, type: "function", function: { name, arguments: text } }] })],
+  resultMessage: [["actionExecutionId", "result"], ({ actionExecutionId, result }) => ({ role: "tool", tool_call_id: actionExecutionId, content: result })],
+  agentStateMessage: [[], () => null],
 };
 
-/** What models are told of the talk: the calls of a turn in one message with its text, and no call without its result. */
+const dataUrl = ({ format, bytes }) => `data:${format.includes("/") ? format : `image/${format}`};base64,${bytes}`;
+
+/** What models are told of the talk: the calls of a turn in one message with its text, no call without its result and no result without its call. */
 function history(given) {
-  const answered = new Set((given ?? []).map(({ resultMessage }) => resultMessage?.actionExecutionId));
+  const all = given ?? [];
+  const results = new Set(all.map(({ resultMessage }) => resultMessage?.actionExecutionId));
+  const calls = new Set(all.filter(({ actionExecutionMessage }) => actionExecutionMessage).map(({ id }) => id));
   const talk = [];
-  (given ?? []).forEach((each, index) => {
-    if (each.actionExecutionMessage && !answered.has(each.id)) return;
+  for (const [index, each] of all.entries()) {
     const message = messageOf(each, `${AT}.messages[${index}]`);
+    if (message?.tool_calls && !results.has(each.id)) continue;
+    if (message?.role === "tool" && !calls.has(message.tool_call_id)) continue;
     if (message?.tool_calls && talk.at(-1)?.role === "assistant") talk.push(joined(talk.pop(), message));
     else if (message) talk.push(message);
-  });
+  }
   return talk;
 }
 
 function messageOf(given, at) {
   const kind = Object.keys(KINDS).find((each) => isObject(given[each]));
   if (kind === undefined) throw wrong(at, `must hold one of ${Object.keys(KINDS).join(", ")}`);
-  const [, texts] = TEXTS.find(([each]) => each === kind);
+  const [texts, read] = KINDS[kind];
   for (const field of texts) if (typeof given[kind][field] !== "string") throw wrong(`${at}.${kind}.${field}`, "must be a string");
-  return KINDS[kind](given[kind], given.id);
+  return read(given[kind], given.id);
 }
-
-const TEXTS = Object.entries({
-  textMessage: ["role", "content"],
-  imageMessage: ["role", "format", "bytes"],
-  actionExecutionMessage: ["name", "arguments"],
-  resultMessage: ["actionExecutionId", "result"],
-  agentStateMessage: [],
-});
 
 const joined = ({ content, tool_calls: before = [] }, { tool_calls: calls }) => ({ role: "assistant", content: content || null, tool_calls: [...before, ...calls] });
