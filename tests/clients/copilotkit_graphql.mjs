@@ -1,38 +1,47 @@
-// One call of the CopilotKit 1.10 client: the request as JSON on stdin, what the client saw as JSON on stdout.
+// The client of CopilotKit 1.10 against the proxy: a scenario a line of stdin, what it saw a line of stdout.
 import { createRequire } from "node:module";
-import { text } from "node:stream/consumers";
+import { createInterface } from "node:readline";
 
-// Its ES module cannot parse arguments in Node (a default import of a CommonJS package); bundlers and the CommonJS form can.
+// Its ES module cannot parse arguments in Node (a default import of a CommonJS package); the CommonJS one can, and so can bundlers.
 const { CopilotRuntimeClient, convertGqlOutputToMessages } = createRequire(import.meta.url)("@copilotkit/runtime-client-gql");
 
-const { url, key, headers = {}, operation = "generateCopilotResponse", data, properties = {}, leave_after: leaveAfter = Infinity } = JSON.parse(await text(process.stdin));
-const seen = { texts: [], errors: [], warnings: [], response: null, messages: null };
-const client = new CopilotRuntimeClient({
-  url,
-  headers: { ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers },
-  handleGQLErrors: (error) => seen.errors.push({ message: error.message, graphql: (error.graphQLErrors ?? []).map(({ message, extensions }) => ({ message, extensions })) }),
-  handleGQLWarning: (message) => seen.warnings.push(message),
-});
+/** What it aborts with, as a browser does: for any other reason it tells its page of an error. */
+const LEFT = new DOMException("signal is aborted without reason", "AbortError");
 
-async function chat() {
+function client({ url, key }, seen) {
+  return new CopilotRuntimeClient({
+    url,
+    headers: { authorization: `Bearer ${key}` },
+    handleGQLErrors: (error) => seen.errors.push(...(error.graphQLErrors ?? [error])),
+    handleGQLWarning: (message) => seen.warnings.push(message),
+  });
+}
+
+/** One answer: `texts` after each part, `messages` and `status` at the end; `leave`: after so many parts. */
+async function chat(scenario, seen) {
   const abort = new AbortController();
-  const reader = client.asStream(client.generateCopilotResponse({ data, properties, signal: abort.signal })).getReader();
+  const asked = client(scenario, seen);
+  const { data, properties = {} } = scenario;
+  const reader = asked.asStream(asked.generateCopilotResponse({ data, properties, signal: abort.signal })).getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    seen.response = part.value.generateCopilotResponse;
-    seen.messages = convertGqlOutputToMessages(seen.response.messages);
-    seen.texts.push(seen.messages.map(({ content = "" }) => content).join("|"));
-    if (seen.texts.length === leaveAfter) abort.abort("signal is aborted without reason");
+    const { messages, status, threadId } = part.value.generateCopilotResponse;
+    Object.assign(seen, { messages: convertGqlOutputToMessages(messages), status, threadId });
+    seen.texts.push(seen.messages.map(({ content = "" }) => content).join(""));
+    if (seen.texts.length === scenario.leave) abort.abort(LEFT);
   }
 }
 
-const operations = {
-  generateCopilotResponse: chat,
-  availableAgents: async () => Object.assign(seen, await client.availableAgents().toPromise().then(({ data: found, error }) => ({ data: found, error: error?.message }))),
-  loadAgentState: async () => Object.assign(seen, await client.loadAgentState(data).toPromise().then(({ data: found, error }) => ({ data: found, error: error?.message }))),
+const query = (name) => async (scenario, seen) => {
+  const { data, error } = await client(scenario, seen)[name](scenario.data).toPromise();
+  Object.assign(seen, { data: data?.[name] ?? null, error: error?.message ?? null });
 };
-try {
-  await operations[operation]();
-} catch (error) {
-  seen.thrown = error?.message ?? String(error);
+
+const HOW = { chat, availableAgents: query("availableAgents"), loadAgentState: query("loadAgentState") };
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const scenario = JSON.parse(line);
+  const seen = { texts: [], errors: [], warnings: [], messages: [], status: null };
+  await HOW[scenario.how](scenario, seen).catch((error) => Object.assign(seen, { thrown: error.message }));
+  console.log(JSON.stringify(seen));
 }
-process.stdout.write(JSON.stringify(seen), () => process.exit(0));
+process.exit(0);
