@@ -50,6 +50,7 @@ OBJECTS = {
 PROTOCOLS = {
     "openai": Part("openai", "protocols/openai/protocol.js", "openai"),
     "ag_ui": Part("ag_ui", "protocols/ag_ui/protocol.js", "agUi"),
+    "copilotkit": Part("copilotkit", "protocols/copilotkit/protocol.js", "copilotKit"),
 }
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),

@@ -1,5 +1,5 @@
 import { EdgeError } from "../../errors.js";
-import { chatRequest } from "../chat.js";
+import { CONVERSATION_ID, chatRequest, isConversationId } from "../chat.js";
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
@@ -16,22 +16,40 @@ const SETTINGS = { model: "model", temperature: "temperature", maxTokens: "max_t
  * @throws {EdgeError} agent_not_found, invalid_request, and what a chat request throws
  */
 export function decode(body, config, caller, { parameters: [name] }) {
-  if (!Object.hasOwn(config.agents, name)) {
-    throw new EdgeError("agent_not_found", `The agent '${name.slice(0, 128)}' does not exist.`);
-  }
+  const agent = agentOf(config, name);
   const { threadId, runId, messages = [], tools, context, state, forwardedProps } = checked(body);
-  const agent = config.agents[name];
-  const given = [...instructions(agent, context, state), ...messages.flatMap(message)];
+  const own = instructions(agent, context, state);
+  const told = messages.map(message);
   const offered = agent.tools === "none" ? [] : (tools ?? []);
   const asked = {
     ...settings(forwardedProps, agent),
     ...(offered.length ? { tools: offered.map(tool) } : { tool_choice: undefined }),
-    messages: given,
+    messages: [...own, ...told.flat()],
     stream: true,
     stream_options: { include_usage: true },
   };
   const version = body.protocolVersion ?? null;
-  return Object.assign(chatRequest(asked, config, caller), { run: { threadId, runId, version } });
+  const ids = messages.flatMap(({ id }, place) => told[place].map(() => (typeof id === "string" ? id : null)));
+  return Object.assign(chatRequest(asked, config, caller), {
+    run: { threadId, runId, version },
+    conversation: config.features.includes("sessions") ? threadOf(threadId) : null,
+    turn: { agent: name, own: own.length, ids, leaving: "cancel" },
+  });
+}
+
+/**
+ * The agent of a name.
+ * @throws {EdgeError} agent_not_found
+ */
+export function agentOf({ agents }, name) {
+  if (!Object.hasOwn(agents, name)) throw new EdgeError("agent_not_found", `The agent '${name.slice(0, 128)}' does not exist.`);
+  return agents[name];
+}
+
+/** A thread is a conversation where they are on: its id must do as one. */
+function threadOf(id) {
+  if (!isConversationId(id)) throw wrong("threadId", `must be ${CONVERSATION_ID}`);
+  return id;
 }
 
 function checked(body) {
