@@ -2,6 +2,7 @@ import { createContext } from "./context.js";
 import { envelope } from "./envelope.js";
 import { compose } from "./pipeline.js";
 import { decode } from "./protocols/step.js";
+import { forms } from "./routing/forms.js";
 import { pages } from "./routing/pages.js";
 import { ROUTES, route } from "./routing/routes.js";
 import { createUpstream } from "./upstream/call.js";
@@ -26,6 +27,7 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   const used = usage?.(config, { alerts: alerts?.(config), telemetry: telemetry?.(config) });
   const report = reports?.(config);
   const routes = [...ROUTES, ...[...Object.values(protocols), session, used, report].flatMap((each) => each?.routes ?? [])];
+  const served = Object.values(protocols).map((each) => each.pages?.(config, { threads: session?.threads, relay }));
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
   const answer = [
@@ -42,7 +44,8 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
       socket?.admit,
       signatures?.(config),
       auth?.(config),
-      pages(config, routes, { ...used?.pages, ...report?.pages }),
+      forms(config, routes),
+      pages(config, routes, Object.assign({}, used?.pages, report?.pages, ...served)),
       session?.pages,
       decode(config, protocols, relay),
       drills?.(config),

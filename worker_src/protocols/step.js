@@ -7,7 +7,8 @@ export const STREAM = { "content-type": "text/event-stream; charset=utf-8", "cac
 
 /**
  * Front ends' protocols, each a folder: `{routes, decode(body, config, caller, route, headers), encodeAnswer?(answer, chat), encoder?(chat), stream?,
- * page?(body, config)}`, where `page` gives the answer to what is no chat.
+ * pages?(config, {threads, relay})}`. `pages` answers those of its routes that are no chats, by name; `threads(context)` are the caller's
+ * conversations, undefined where the stack keeps none.
  * An encoder is `{encode(event), end, quiet?: {after, text}}`, `stream` the headers of its streams where they are not those of events.
  *
  * Decodes the request into the neutral chat, lets the rest of the pipeline answer it, and encodes the outcome.
@@ -19,8 +20,6 @@ export function decode(config, protocols, relay) {
   return async (context, next) => {
     const body = await readJson(context, config.limits.max_body_bytes);
     const [name, protocol] = byRoute.get(context.route.name);
-    const page = protocol.page?.(body, config);
-    if (page) return page;
     const chat = protocol.decode(body, config, context.caller, context.route, context.request.headers);
     if (chat.stream && !relay) {
       throw new EdgeError("unsupported_parameter", "Streaming is off on this proxy.", { param: "stream" });

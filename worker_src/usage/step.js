@@ -29,14 +29,14 @@ export function usage(config, { alerts, telemetry } = {}) {
 function requests(config, sinks) {
   const keyed = config.auth.mode === "keys";
   return async (context, next) => {
-    if (context.route.scope !== "chat") return next();
+    if (context.route.scope !== "chat" || context.route.aside) return next();
     try {
       const response = await next();
       if (context.facts.repeated) new Point(context, sinks).end(null);
       return response;
     } catch (thrown) {
       const { counted, run } = context.facts;
-      if (!counted && !run) new Point(context, sinks, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
+      if (!counted && !run && !context.route.aside) new Point(context, sinks, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
       throw thrown;
     }
   };

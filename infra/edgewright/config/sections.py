@@ -143,6 +143,10 @@ class Protocols(Section):
     ag_ui: bool = Field(
         default=False, description="AG-UI: `POST /agent/{id}/run`, for each of `agents`; needs `streaming.enabled`"
     )
+    copilotkit: bool = Field(
+        default=False,
+        description="the runtime of CopilotKit 1.50 and later under `/copilotkit`; needs `agents` and `streaming.enabled`",
+    )
     copilotkit_graphql: bool = Field(
         default=False, description="CopilotKit 1.10 and earlier: GraphQL at `POST /copilotkit`, also without `agents`"
     )

@@ -50,6 +50,7 @@ OBJECTS = {
 PROTOCOLS = {
     "openai": Part("openai", "protocols/openai/protocol.js", "openai"),
     "ag_ui": Part("ag_ui", "protocols/ag_ui/protocol.js", "agUi"),
+    "copilotkit": Part("copilotkit", "protocols/copilotkit/protocol.js", "copilotKit"),
     "copilotkit_graphql": Part("copilotkit_graphql", "protocols/copilotkit_graphql/protocol.js", "copilotkitGraphql"),
 }
 UPSTREAMS = {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { copilotKit } from "../../../worker_src/protocols/copilotkit/protocol.js";
 import { copilotkitGraphql } from "../../../worker_src/protocols/copilotkit_graphql/protocol.js";
 import { harness, sse } from "../fixture.js";
 
@@ -279,7 +280,22 @@ test("a bad key is refused so that CopilotKit shows why, and a failed upstream b
   assert.equal((await failed.json()).errors[0].extensions.error.code, "upstream_unavailable");
 });
 
-test("its bodies are told from those of others at the same path", () => {
-  const { speaks } = copilotkitGraphql;
-  assert.deepEqual([{ operationName: "availableAgents" }, { query: "{ hello }" }, { method: "info" }, { messages: [] }].map(speaks), [true, true, false, false]);
+test("beside CopilotKit's later protocol each has its requests and its refusals, also of a key that is not known", async () => {
+  const proxy = serving(TOLD, { protocols: { copilotkit: copilotKit, copilotkit_graphql: copilotkitGraphql } });
+  const info = await post(proxy, { method: "info" });
+  assert.deepEqual(Object.keys((await info.json()).agents), ["default", "terse"]);
+  assert.deepEqual((await streamed(proxy)).status, DONE);
+  const wrong = { key: "sk-edge-wrong" };
+  const later = await post(proxy, { method: "info" }, wrong);
+  assert.deepEqual([later.status, (await later.json()).error], [401, "invalid_api_key"]);
+  const earlier = await ask(proxy, {}, { ...wrong, headers: { "x-copilotkit-runtime-client-gql-version": "1.10.6" } });
+  assert.deepEqual([earlier.status, (await earlier.json()).errors.length], [200, 1]);
+  const neither = await post(proxy, { messages: [] });
+  assert.equal(neither.status, 400);
+  assert.match((await neither.json()).message, /'method'.* or the GraphQL operation 'generateCopilotResponse' or another GraphQL 'query'/);
+});
+
+test("a body that is none of GraphQL's is refused in its form", async () => {
+  const response = await post(serving(), { messages: [] });
+  assert.match((await response.json()).errors[0].message, /^The body is of no form that is known here/);
 });

@@ -1,6 +1,6 @@
 import { EdgeError } from "../../errors.js";
 import { agentOf, instructions, isObject, offered, settingsOf } from "../agents.js";
-import { chatRequest } from "../chat.js";
+import { CONVERSATION_ID, chatRequest, isConversationId } from "../chat.js";
 
 const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
 
@@ -15,16 +15,28 @@ const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${ru
 export function decode(body, config, caller, { parameters: [name] }) {
   const agent = agentOf(config, name);
   const { threadId, runId, messages = [], tools, context, state, forwardedProps } = checked(body);
-  const given = [...instructions(agent, context, state), ...messages.flatMap(message)];
+  const own = instructions(agent, context, state);
+  const told = messages.map(message);
   const asked = {
     ...settingsOf(forwardedProps, agent),
     ...offered(agent, (tools ?? []).map(tool)),
-    messages: given,
+    messages: [...own, ...told.flat()],
     stream: true,
     stream_options: { include_usage: true },
   };
   const version = body.protocolVersion ?? null;
-  return Object.assign(chatRequest(asked, config, caller), { run: { threadId, runId, version } });
+  const ids = messages.flatMap(({ id }, place) => told[place].map(() => (typeof id === "string" ? id : null)));
+  return Object.assign(chatRequest(asked, config, caller), {
+    run: { threadId, runId, version },
+    conversation: config.features.includes("sessions") ? threadOf(threadId) : null,
+    turn: { agent: name, own: own.length, ids, leaving: "cancel" },
+  });
+}
+
+/** A thread is a conversation where they are on: its id must do as one. */
+function threadOf(id) {
+  if (!isConversationId(id)) throw wrong("threadId", `must be ${CONVERSATION_ID}`);
+  return id;
 }
 
 function checked(body) {

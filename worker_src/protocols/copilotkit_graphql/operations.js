@@ -4,19 +4,16 @@ import { agentOf } from "../agents.js";
 /** The one operation that asks a model. */
 const CHAT = "generateCopilotResponse";
 
-const introspection = () => {
-  throw new EdgeError("unsupported_parameter", "This proxy does not describe its schema: it answers the operations of CopilotKit 1.10.", { param: "query" });
-};
-
-/** The others, answered at once: what each is told of, and its field's value. The last is in almost every query's text. */
-const PAGES = {
+/** The others: the value of each one's field, by its variables. The last stands in almost every query's text. */
+const QUERIES = {
   availableAgents: (_, { agents }) => ({ agents: Object.keys(agents).map(described), __typename: "AgentsResponse" }),
   loadAgentState: ({ data }, config) => unknownThread(data ?? {}, config),
   hello: () => "Hello World",
-  __schema: introspection,
-  __type: introspection,
+  __schema: introspected,
+  __type: introspected,
   __typename: () => "Query",
 };
+const NAMES = [CHAT, ...Object.keys(QUERIES)];
 
 const described = (name) => ({ name, id: name, description: "", __typename: "Agent" });
 
@@ -27,20 +24,28 @@ function unknownThread({ threadId, agentName }, config) {
   return { threadId: threadId ?? "", threadExists: false, state: "{}", messages: "[]", __typename: "LoadAgentStateResponse" };
 }
 
-/** Whether a body is GraphQL's, where a path has several protocols. */
+function introspected() {
+  throw new EdgeError("unsupported_parameter", "This proxy does not describe its schema: it answers the operations of CopilotKit 1.10.", { param: "query" });
+}
+
+/** Found by its name, or where that is none of CopilotKit's by the query's text. */
+const operationOf = ({ operationName, query }) => NAMES.find((each) => each === operationName) ?? NAMES.find((each) => new RegExp(`\\b${each}\\b`).test(query));
+
+/** Whether a body is GraphQL's. */
 export const speaks = ({ operationName, query }) => typeof operationName === "string" || typeof query === "string";
 
+/** Whether it is GraphQL's and asks a model. */
+export const chats = (body) => speaks(body) && operationOf(body) === CHAT;
+
 /**
- * An operation's answer, null for the chat: found by its name, or where that is not one of CopilotKit's by its query's text.
+ * The answer to an operation that asks no model.
  * @throws {EdgeError} invalid_request, unsupported_parameter, agent_not_found
  */
-export function page({ operationName, query, variables }, config) {
-  const names = [CHAT, ...Object.keys(PAGES)];
-  const name = names.find((each) => each === operationName) ?? names.find((each) => new RegExp(`\\b${each}\\b`).test(query));
+export function queried(body, config) {
+  const name = operationOf(body);
   if (name === undefined) {
     const message = `'operationName' must be one of ${CHAT}, availableAgents, loadAgentState, or the query must ask for one of them.`;
     throw new EdgeError("invalid_request", message, { param: "operationName" });
   }
-  if (name === CHAT) return null;
-  return Response.json({ data: { [name]: PAGES[name](variables ?? {}, config) } }, { headers: { "cache-control": "no-store" } });
+  return Response.json({ data: { [name]: QUERIES[name](body.variables ?? {}, config) } }, { headers: { "cache-control": "no-store" } });
 }
