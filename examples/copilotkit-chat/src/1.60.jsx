@@ -1,3 +1,4 @@
+import "@copilotkit/react-core/v2/styles.css";
 import { page } from "./page.jsx";
 
 /** Speaks AG-UI, every call at the base path: `protocols.copilotkit`. */

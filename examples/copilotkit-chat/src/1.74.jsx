@@ -1,3 +1,4 @@
+import "@copilotkit/react-core/v2/styles.css";
 import { page } from "./page.jsx";
 
 /** Speaks AG-UI, a path for each call: `protocols.copilotkit`. */
