@@ -99,6 +99,8 @@ def settled(page):
 
 
 def say(page, text):
+    """A page takes a message when it has the whole answer to the one before."""
+    expect(page.locator(STOP)).to_have_count(0)
     page.get_by_role("textbox").fill(text)
     page.get_by_role("textbox").press("Enter")
     expect(page.locator(".copilotKitUserMessage").last).to_have_text(text)
