@@ -14,7 +14,7 @@ const delta = (given, finish = null) => ({ choices: [{ index: 0, delta: given, f
 /** A model that says how many messages it was told of. */
 const counting = (inputs) => sse(...openaiChunks(`answer ${inputs.messages.length}`));
 
-const made = (more = {}) => harness({ models: { one: counting }, protocols: { ag_ui: agUi, copilotkit: copilotKit }, without: ["cache"], including: ["sessions"], ...more });
+const made = (more = {}) => harness({ models: { one: counting }, protocols: { ag_ui: agUi, copilotkit: copilotKit }, without: ["cache"], including: ["sessions", "threads"], ...more });
 const alone = () => made({ including: [] });
 const post = ({ fetch }, path, body, more = {}) => fetch(`/copilotkit${path}`, { method: "POST", body, headers: { "content-type": "application/json" }, ...more });
 const run = (proxy, changes = {}, path = "/agent/default/run", more = {}) => post(proxy, path, { ...INPUT, ...changes }, more);
@@ -249,7 +249,7 @@ test("a second run waits for the first, or is refused where the stack says so", 
 test("a run that was refused before a model was asked leaves the talk as it was", async () => {
   const rules = [{ name: "few", per: "key", of: "requests", at_most: 1, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "open" }];
   const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules, cache_hits: "free" };
-  const proxy = made({ including: ["sessions", "limits"], config: { limits } });
+  const proxy = made({ including: ["sessions", "threads", "limits"], config: { limits } });
   const first = answerOf(await events(await run(proxy)));
   assert.equal((await run(proxy, { messages: [user("u2", "anew")] })).status, 429);
   assert.deepEqual((await events(await connect(proxy)))[1].messages, [user("u1", "hi"), first]);
@@ -284,7 +284,7 @@ test("a summary of what a client no longer has is forgotten", async () => {
   const sessions = { overlap: "queue", on_disconnect: "keep", max_context_tokens: 60, summary: { model: null, max_tokens: 20 }, retention_seconds: 60, replay_seconds: 60 };
   const asked = ({ inputs }) => inputs.messages[0].content?.startsWith("Summarise");
   const one = (inputs) => (inputs.stream ? counting(inputs) : Response.json({ choices: [{ message: { content: "SHORT" }, finish_reason: "stop" }] }));
-  const proxy = made({ including: ["sessions", "summaries"], config: { sessions }, models: { one } });
+  const proxy = made({ including: ["sessions", "threads", "summaries"], config: { sessions }, models: { one } });
   const talk = [];
   for (const id of ["a", "b", "c", "d"]) {
     talk.push(user(id, id.repeat(60)));
@@ -419,7 +419,7 @@ test("a method that is not allowed is told which are", async () => {
 
 test("a key needs the scope of chats, and what is no chat is not counted as one", async () => {
   const keys = { ci: { tenant: "ci", routes: ["models"] }, other: { tenant: "other" } };
-  const proxy = made({ including: ["sessions", "usage"], config: { auth: { mode: "keys", keys } } });
+  const proxy = made({ including: ["sessions", "threads", "usage"], config: { auth: { mode: "keys", keys } } });
   for (const path of ["/info", "/threads"]) assert.equal((await proxy.fetch(`/copilotkit${path}`)).status, 403);
   assert.equal((await call(proxy, "info")).status, 403);
   const [before] = [proxy.points.length];
