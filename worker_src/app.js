@@ -19,15 +19,16 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, reports, sessions, signatures, sockets, streaming, summaries, telemetry, usage } = features;
+  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, reports, sessions, signatures, sockets, streaming, summaries, telemetry, threads, usage } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const socket = sockets?.(config);
   const session = sessions?.(config, { protocols, relay, sockets: socket });
+  const thread = threads?.();
   const used = usage?.(config, { alerts: alerts?.(config), telemetry: telemetry?.(config) });
   const report = reports?.(config);
   const routes = [...ROUTES, ...[...Object.values(protocols), session, used, report].flatMap((each) => each?.routes ?? [])];
-  const served = Object.values(protocols).map((each) => each.pages?.(config, { threads: session?.threads, relay }));
+  const served = Object.values(protocols).map((each) => each.pages?.(config, { threads: thread?.of, relay }));
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
   const answer = [
@@ -55,6 +56,6 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   );
   return {
     fetch: (request, env, execution) => run(createContext(request, env, execution, config)),
-    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, summarise: summaries?.(config), lost: used?.lost })])),
+    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, summarise: summaries?.(config), relisted: thread?.relisted, lost: used?.lost })])),
   };
 }

@@ -14,7 +14,7 @@ CLIENTS = ["ag-ui-0.0.42", "ag-ui-0.0.59", "ag-ui-1.0.0"]
 
 @contextmanager
 def ag_ui_client(package, base):
-    """Plays scenarios with one of the clients; ``base`` is the address below which agents are, ``path`` goes on from there."""
+    """Plays scenarios with one of the clients; ``base`` is the address that a scenario's ``path`` goes on from."""
     command = [NODE, "ag_ui.mjs", package]
     folder = ROOT / "tests" / "clients"
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder) as process:

@@ -1,6 +1,7 @@
-"""CopilotKit's runtime on the deployed Worker: real AG-UI clients run agents, and what pages ask beside that goes by plain HTTP."""
+"""CopilotKit's runtime on the deployed Worker: real AG-UI clients, and what pages ask beside runs by plain HTTP."""
 
 import json
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from edgewright_verify.upstream.script import TEXT
 from pydantic import TypeAdapter
 
 from .ag_ui_client import CLIENTS, NODE, ag_ui_client, types
-from .stage import KEY, Stage, fresh
+from .stage import Stage, fresh
 
 ORIGIN = "https://app.example"
 INTERRUPT = {"type": "RUN_ERROR", "message": "Run stopped by user", "code": "STOPPED"}
@@ -22,9 +23,8 @@ PAINT = {
 }
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("copilotkit")
+@contextmanager
+def deployed(folder, **more):
     with ScriptedUpstream(0.2) as upstream, pytest.MonkeyPatch.context() as patch:
         patch.setenv(STATE_VARIABLE, str(folder))
         changes = {
@@ -41,8 +41,14 @@ def stage(tmp_path_factory):
             "protocols": {"ag_ui": True, "copilotkit": True},
             "cors": {"origins": [ORIGIN]},
         }
-        with Stage(folder, upstream, **changes) as made:
+        with Stage(folder, upstream, **changes, **more) as made:
             yield made
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    with deployed(tmp_path_factory.mktemp("copilotkit")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=CLIENTS)
@@ -291,16 +297,16 @@ def test_a_page_of_another_origin_may_ask(stage):
         assert response.headers["access-control-allow-origin"] == ORIGIN
 
 
-def test_without_conversations_a_page_chats_and_is_told_what_there_is_not(stage):
-    stage.deploy(sessions={"enabled": False})
+def test_without_conversations_a_page_chats_and_is_told_what_there_is_not(tmp_path):
     thread = fresh("thread")
-    assert "threadEndpoints" not in get(stage, "/info").json()
-    assert said(events(post(stage, "/agent/default/run", asked(thread, user("Hello"))).text))
-    empty = post(stage, "/agent/default/connect", asked(thread))
-    assert (empty.status_code, empty.text) == (200, "")
-    assert empty.headers["content-type"].startswith("text/event-stream")
-    stopped = post(stage, f"/agent/default/stop/{thread}", {}).json()
-    assert stopped["stopped"] is False
-    assert "sessions.enabled" in stopped["message"]
-    missing = get(stage, "/threads?agentId=default")
-    assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
+    with deployed(tmp_path, sessions={"enabled": False}) as stage:
+        assert "threadEndpoints" not in get(stage, "/info").json()
+        assert said(events(post(stage, "/agent/default/run", asked(thread, user("Hello"))).text))
+        empty = post(stage, "/agent/default/connect", asked(thread))
+        assert (empty.status_code, empty.text) == (200, "")
+        assert empty.headers["content-type"].startswith("text/event-stream")
+        stopped = post(stage, f"/agent/default/stop/{thread}", {}).json()
+        assert stopped["stopped"] is False
+        assert "sessions.enabled" in stopped["message"]
+        missing = get(stage, "/threads?agentId=default")
+        assert (missing.status_code, missing.json()["error"]) == (404, "not_found")

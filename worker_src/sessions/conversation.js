@@ -2,7 +2,7 @@ import { newFacts } from "../context.js";
 import { EdgeError, asEdgeError, errorResponse } from "../errors.js";
 import { tokensOf } from "../protocols/chat.js";
 import { Directory } from "./directory.js";
-import { agreed, entriesOf, news, parted, turnsOf, windowed } from "./history.js";
+import { entriesOf, news, parted, turnsOf, windowed } from "./history.js";
 import { follow } from "./log.js";
 import { askObject, plainOf } from "./remote.js";
 import { Run } from "./run.js";
@@ -20,10 +20,10 @@ const MOST_QUEUED = 32;
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
  * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets,
- * `summarise` have summaries of what no longer fits; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
+ * `summarise` have summaries of what no longer fits, `relisted` have front ends that hold the talk themselves; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
  * they ask is in sessions/remote.js.
  */
-export function conversation(config, answer, { sockets, summarise, lost }) {
+export function conversation(config, answer, { sockets, summarise, relisted, lost }) {
   return class Conversation {
     #store;
     #directory;
@@ -190,7 +190,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     }
 
     async #answered(run, context) {
-      const turn = context.chat.turn ? this.#relisted(run, context.chat) : this.#added(run);
+      const turn = context.chat.turn ? relisted(this.#store, run, context.chat) : this.#added(run);
       context.chat.messages = await this.#window(turn, context);
       return answer(context);
     }
@@ -207,19 +207,6 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       if (changed) this.#store.keep("instructions", instructions);
       const talk = (messages) => parted(messages).talk;
       return { instructions: changed ? instructions : before, added: talk(added), talk };
-    }
-
-    /** What this turn adds to the talk as its client has it, where that is the truth; the talk is that from now on. */
-    #relisted(run, chat) {
-      const known = this.#store.told();
-      const entries = entriesOf(chat);
-      const same = agreed(known.map(({ message }) => message), entries.map(({ message }) => message));
-      this.#store.relist(run, entries.slice(0, same).map((entry, place) => ({ ...entry, position: known[place].position })), entries.slice(same));
-      this.#store.keep("instructions", parted(chat.messages).instructions);
-      const through = this.#store.fact("summary")?.through;
-      // A summary may tell of what is gone.
-      if (through && known.findLastIndex((row) => row.run === through) >= same) this.#store.keep("summary", null);
-      return { instructions: chat.messages.slice(0, chat.turn.own), added: entries.slice(same).map(({ message }) => message), talk: (messages) => messages };
     }
 
     /**

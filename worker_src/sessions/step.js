@@ -4,7 +4,6 @@ import { deadline } from "../upstream/deadline.js";
 import { Lines } from "./lines.js";
 import { ROUTES, pages } from "./pages.js";
 import { Remote, keptChat } from "./remote.js";
-import { Threads } from "./threads.js";
 import { LEAVINGS, OVERLAPS, chosen, idOf, turnOf } from "./turn.js";
 
 /**
@@ -12,16 +11,10 @@ import { LEAVINGS, OVERLAPS, chosen, idOf, turnOf } from "./turn.js";
  * before and keeps what is said now; the rest of the pipeline runs there.
  * @param {object} config
  * @param {{protocols: object, relay: Function|undefined, sockets: object|undefined}} serving how its answers are written
- * @returns {{routes: object[], pages: Function, turn: Function, threads: Function}} the routes under /v1/conversations, the two steps, and what
- *   other protocols have of the caller's conversations
+ * @returns {{routes: object[], pages: Function, turn: Function}} the routes under /v1/conversations, and the two steps
  */
 export function sessions(config, { sockets, ...serving }) {
-  return {
-    routes: [...ROUTES, ...(sockets?.routes ?? [])],
-    pages: pages({ ...serving, more: sockets?.pages ?? {} }),
-    turn: turns(config),
-    threads: (context) => new Threads(context),
-  };
+  return { routes: [...ROUTES, ...(sockets?.routes ?? [])], pages: pages({ ...serving, more: sockets?.pages ?? {} }), turn: turns(config) };
 }
 
 const PASSED = ["cache-control", "traceparent", "x-edge-deadline-ms"];

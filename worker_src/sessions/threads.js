@@ -1,9 +1,35 @@
 import { isConversationId } from "../protocols/chat.js";
+import { agreed, entriesOf, parted } from "./history.js";
 import { Lines } from "./lines.js";
 import { Remote, keptChat } from "./remote.js";
 
-/** A caller's conversations, for front ends whose protocols have threads. */
-export class Threads {
+/**
+ * Conversations of front ends that hold the talk themselves: `of` a request, what its protocol may have of them; `relisted`, in the object,
+ * a turn whose messages are the talk.
+ * @returns {{of: (context: object) => Threads, relisted: Function}}
+ */
+export const threads = () => ({ of: (context) => new Threads(context), relisted });
+
+/**
+ * What a turn adds to the talk as its client has it, where that is the truth; the talk is that from now on.
+ * @param {Store} store
+ * @param {string} run
+ * @param {object} chat with its `turn`
+ * @returns {{instructions: object[], added: object[], talk: (messages: object[]) => object[]}} `talk` gives what of messages is no instruction
+ */
+function relisted(store, run, chat) {
+  const known = store.told();
+  const entries = entriesOf(chat);
+  const same = agreed(known.map(({ message }) => message), entries.map(({ message }) => message));
+  store.relist(run, entries.slice(0, same).map((entry, place) => ({ ...entry, position: known[place].position })), entries.slice(same));
+  store.keep("instructions", parted(chat.messages).instructions);
+  const through = store.fact("summary")?.through;
+  // A summary may tell of what is gone.
+  if (through && known.findLastIndex((row) => row.run === through) >= same) store.keep("summary", null);
+  return { instructions: chat.messages.slice(0, chat.turn.own), added: entries.slice(same).map(({ message }) => message), talk: (messages) => messages };
+}
+
+class Threads {
   #remote;
 
   /** @param {object} context of the request */

@@ -38,6 +38,7 @@ FEATURES = {
         )
     },
     "sockets": Part("sockets", "sessions/upgrade.js", "sockets"),
+    "threads": Part("threads", "sessions/threads.js", "threads"),
     "summaries": Part("summaries", "sessions/summary.js", "summaries"),
     "reports": Part("reports", "usage/report.js", "reports"),
     "signatures": Part("signatures", "auth/signed.js", "signatures"),

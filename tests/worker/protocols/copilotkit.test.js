@@ -14,7 +14,7 @@ const delta = (given, finish = null) => ({ choices: [{ index: 0, delta: given, f
 /** A model that says how many messages it was told of. */
 const counting = (inputs) => sse(...openaiChunks(`answer ${inputs.messages.length}`));
 
-const made = (more = {}) => harness({ models: { one: counting }, protocols: { ag_ui: agUi, copilotkit: copilotKit }, without: ["cache"], including: ["sessions"], ...more });
+const made = (more = {}) => harness({ models: { one: counting }, protocols: { ag_ui: agUi, copilotkit: copilotKit }, without: ["cache"], including: ["sessions", "threads"], ...more });
 const alone = () => made({ including: [] });
 const post = ({ fetch }, path, body, more = {}) => fetch(`/copilotkit${path}`, { method: "POST", body, headers: { "content-type": "application/json" }, ...more });
 const run = (proxy, changes = {}, path = "/agent/default/run", more = {}) => post(proxy, path, { ...INPUT, ...changes }, more);
@@ -246,6 +246,84 @@ test("a second run waits for the first, or is refused where the stack says so", 
   assert.equal(textOf(await events(await second)), "one two");
 });
 
+test("a run that was refused before a model was asked leaves the talk as it was", async () => {
+  const rules = [{ name: "few", per: "key", of: "requests", at_most: 1, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "open" }];
+  const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules, cache_hits: "free" };
+  const proxy = made({ including: ["sessions", "threads", "limits"], config: { limits } });
+  const first = answerOf(await events(await run(proxy)));
+  assert.equal((await run(proxy, { messages: [user("u2", "anew")] })).status, 429);
+  assert.deepEqual((await events(await connect(proxy)))[1].messages, [user("u1", "hi"), first]);
+});
+
+test("a run that failed in the middle is what was said last, until its client says otherwise", async () => {
+  let broken = true;
+  const proxy = made({ models: { one: (inputs) => (broken ? sse(delta({ content: "hal" })) : counting(inputs)) } });
+  const list = await events(await run(proxy));
+  assert.equal(list.at(-1).type, "RUN_ERROR");
+  const half = answerOf(list);
+  assert.deepEqual((await events(await connect(proxy)))[1].messages, [user("u1", "hi"), half]);
+  broken = false;
+  const answer = answerOf(await events(await run(proxy, { messages: [user("u1", "hi"), half, user("u2", "again")] })));
+  assert.deepEqual(told(proxy.calls.at(-1)), ["user: hi", "assistant: hal", "user: again"]);
+  assert.deepEqual((await events(await connect(proxy)))[1].messages, [user("u1", "hi"), half, user("u2", "again"), answer]);
+});
+
+test("pictures and sounds come back as they were sent", async () => {
+  const proxy = made();
+  const content = [
+    { type: "text", text: "see" },
+    { type: "image", source: { type: "data", value: "aGk=", mimeType: "image/png" } },
+    { type: "image", source: { type: "url", value: "https://x.example/a.png" } },
+    { type: "audio", source: { type: "data", value: "aGk=", mimeType: "audio/wav" } },
+  ];
+  await events(await run(proxy, { messages: [user("u1", content)] }));
+  assert.deepEqual((await events(await connect(proxy)))[1].messages[0], user("u1", content));
+});
+
+test("a summary of what a client no longer has is forgotten", async () => {
+  const sessions = { overlap: "queue", on_disconnect: "keep", max_context_tokens: 60, summary: { model: null, max_tokens: 20 }, retention_seconds: 60, replay_seconds: 60 };
+  const asked = ({ inputs }) => inputs.messages[0].content?.startsWith("Summarise");
+  const one = (inputs) => (inputs.stream ? counting(inputs) : Response.json({ choices: [{ message: { content: "SHORT" }, finish_reason: "stop" }] }));
+  const proxy = made({ including: ["sessions", "threads", "summaries"], config: { sessions }, models: { one } });
+  const talk = [];
+  for (const id of ["a", "b", "c", "d"]) {
+    talk.push(user(id, id.repeat(60)));
+    talk.push(answerOf(await events(await run(proxy, { messages: [...talk] }))));
+  }
+  assert.ok(proxy.calls.some(asked));
+  assert.match(JSON.stringify(proxy.calls.at(-1).inputs.messages), /SHORT/);
+  await events(await run(proxy, { messages: [user("z", "anew")] }));
+  assert.deepEqual(told(proxy.calls.at(-1)), ["user: anew"]);
+  assert.equal((await (await proxy.fetch("/v1/conversations/t1")).json()).summary, null);
+});
+
+test("a conversation that was begun before there were threads goes on as one", async () => {
+  const proxy = made();
+  const first = answerOf(await events(await run(proxy)));
+  for (const name of proxy.objects.names) {
+    const { sql, tables } = proxy.objects.storage(name);
+    if (tables.includes("messages")) for (const column of ["id", "replaced"]) sql.exec(`ALTER TABLE messages DROP COLUMN ${column}`);
+    else sql.exec("ALTER TABLE conversations DROP COLUMN agent");
+  }
+  proxy.objects.crash();
+  const answer = answerOf(await events(await run(proxy, { messages: [user("u1", "hi"), first, user("u2", "more")] })));
+  assert.deepEqual((await events(await connect(proxy)))[1].messages, [user("u1", "hi"), first, user("u2", "more"), answer]);
+  assert.deepEqual((await (await proxy.fetch("/copilotkit/threads?agentId=default")).json()).threads.map(({ id }) => id), ["t1"]);
+});
+
+test("a run that waits for its place is what its page sent, to whoever comes to it", async () => {
+  const { models, end } = lasting();
+  const proxy = made({ models });
+  const first = await reading(await run(proxy), "one ");
+  const second = run(proxy, { runId: "r2", messages: [user("u7", "other")] });
+  const shown = (await (await proxy.fetch("/copilotkit/threads/t1/messages")).json()).messages;
+  assert.deepEqual(shown, [user("u1", "hi")]);
+  end();
+  await first.rest();
+  await events(await second);
+  assert.deepEqual((await events(await connect(proxy)))[1].messages.map(({ content }) => content), ["other", "one two"]);
+});
+
 test("suggestions are no thread", async () => {
   const proxy = made();
   await events(await run(proxy, SUGGEST));
@@ -341,7 +419,7 @@ test("a method that is not allowed is told which are", async () => {
 
 test("a key needs the scope of chats, and what is no chat is not counted as one", async () => {
   const keys = { ci: { tenant: "ci", routes: ["models"] }, other: { tenant: "other" } };
-  const proxy = made({ including: ["sessions", "usage"], config: { auth: { mode: "keys", keys } } });
+  const proxy = made({ including: ["sessions", "threads", "usage"], config: { auth: { mode: "keys", keys } } });
   for (const path of ["/info", "/threads"]) assert.equal((await proxy.fetch(`/copilotkit${path}`)).status, 403);
   assert.equal((await call(proxy, "info")).status, 403);
   const [before] = [proxy.points.length];

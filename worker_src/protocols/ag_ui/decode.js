@@ -28,7 +28,7 @@ export function decode(body, config, caller, { parameters: [name] }) {
   const ids = messages.flatMap(({ id }, place) => told[place].map(() => (typeof id === "string" ? id : null)));
   return Object.assign(chatRequest(asked, config, caller), {
     run: { threadId, runId, version },
-    conversation: config.features.includes("sessions") ? threadOf(threadId) : null,
+    conversation: config.features.includes("threads") ? threadOf(threadId) : null,
     turn: { agent: name, own: own.length, ids, leaving: "cancel" },
   });
 }

@@ -1,10 +1,10 @@
 import { EdgeError } from "../../errors.js";
+import { listed, resumed } from "../../streaming/lists.js";
 import { encoder } from "../ag_ui/encoder.js";
 import { messagesOf } from "../ag_ui/messages.js";
 import { agentOf } from "../agents.js";
 import { jsonObject, readText } from "../body.js";
 import { STREAM } from "../step.js";
-import { listed, resumed } from "../../streaming/lists.js";
 import { infoOf } from "./info.js";
 
 /** Threads of a page, where it says nothing else, and at most. */
@@ -13,6 +13,9 @@ const MOST_LISTED = 100;
 
 /** What a page shows where a run was stopped. */
 const INTERRUPT = { type: "RUN_ERROR", message: "Run stopped by user", code: "STOPPED" };
+
+const UNKEPT = "This proxy keeps no conversations";
+const FIX = "Fix: set sessions.enabled: true in the stack file.";
 
 const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
 
@@ -28,18 +31,18 @@ export function pages(config, { threads, relay }) {
 
   async function connect(context) {
     agentOf(config, context.route.parameters[0]);
-    const { threadId, runId = null, protocolVersion: version = null } = await asked(context);
+    const { threadId, protocolVersion: version = null } = await asked(context);
     if (typeof threadId !== "string" || threadId === "") throw wrong("threadId", "must be a string");
     const talk = await threads?.(context).talk(threadId);
-    return talk ? replayed(context, threadId, talk, { runId, version }) : new Response("", { headers: STREAM });
+    return talk ? replayed(context, { threadId, version }, talk) : new Response("", { headers: STREAM });
   }
 
   /** The talk in one list, and the run that goes on from its first event to its end. */
-  async function replayed(context, threadId, { messages, active }, { version }) {
+  async function replayed(context, { threadId, version }, { messages, active }) {
     const { chat, lines } = active ? await threads(context).follow(threadId, active.id) : { chat: {}, lines: listed([]) };
-    const runId = active?.client ?? crypto.randomUUID();
+    const run = { threadId, runId: active?.client ?? crypto.randomUUID(), version };
     const history = { done: false, value: [{ type: "history", messages: messagesOf(messages) }] };
-    return new Response(relay(resumed(history, lines), encoder({ ...chat, run: { threadId, runId, version } })), { headers: STREAM });
+    return new Response(relay(resumed(history, lines), encoder({ ...chat, run })), { headers: STREAM });
   }
 
   async function stop(context) {
@@ -47,9 +50,9 @@ export function pages(config, { threads, relay }) {
     agentOf(config, agent);
     const { runId = null } = await asked(context);
     if (runId !== null && typeof runId !== "string") throw wrong("runId", "must be a string");
-    if (!threads) return Response.json({ stopped: false, message: "This proxy keeps no conversations, so that no run can be stopped from here. Fix: set sessions.enabled: true." });
+    if (!threads) return Response.json({ stopped: false, message: `${UNKEPT}, so that no run can be stopped from here. ${FIX}` });
     const stopped = await threads(context).stop(thread, runId);
-    return Response.json(stopped ? { stopped, interrupt: INTERRUPT } : { stopped, message: `No active run for thread '${thread}'.` });
+    return Response.json(stopped ? { stopped, interrupt: INTERRUPT } : { stopped, message: `No active run for thread '${thread.slice(0, 128)}'.` });
   }
 
   async function list(context) {
@@ -61,7 +64,7 @@ export function pages(config, { threads, relay }) {
 
   /** The caller's threads, where there are any. */
   function kept(context) {
-    if (!threads) throw new EdgeError("not_found", "This proxy keeps no conversations, so that there are no threads. Fix: set sessions.enabled: true.");
+    if (!threads) throw new EdgeError("not_found", `${UNKEPT}, so that there are no threads. ${FIX}`);
     return threads(context);
   }
 
