@@ -168,11 +168,20 @@ test("the model is told what the stack and the page say of the agent, and nothin
   const messages = [said("system", "1. user: Ann"), said("user", "hi", "u2")];
   const context = [{ description: "user", value: "Ann" }, { description: "place", value: "Oslo" }];
   const agentStates = [{ agentName: "default", state: '{"x":1}' }, { agentName: "terse", state: '{"count":2}' }];
-  await parts(await ask(proxy, { messages, context, agentStates, agentSession: { agentName: "terse" }, frontend: { actions: [PAINT] } }));
+  const response = await ask(proxy, { messages, context, agentStates, agentSession: { agentName: "terse" }, frontend: { actions: [PAINT] }, forwardedParameters: { model: "m" } });
+  await parts(response);
+  assert.equal(response.headers.get("x-edge-model"), "lone");
   const [{ content }, ...talk] = proxy.calls[0].inputs.messages;
   assert.equal(content, 'Be brief.\n\n## Context from the application\n\nplace:\nOslo\n\n## State of the application\n\n{"count":2}');
   assert.deepEqual(talk.map((each) => each.content), ["1. user: Ann", "hi"]);
   assert.equal(proxy.calls[0].inputs.tools, undefined);
+});
+
+test("a stack without agents lists none, and its pages chat all the same", async () => {
+  const proxy = serving(TOLD, { config: { agents: {} } });
+  assert.deepEqual((await (await post(proxy, { operationName: "availableAgents" })).json()).data.availableAgents.agents, []);
+  assert.deepEqual((await streamed(proxy)).status, DONE);
+  assert.deepEqual(proxy.calls[0].inputs.messages, [{ role: "user", content: "hi" }]);
 });
 
 test("parameters and properties are settings, and the parameters win", async () => {
