@@ -7,13 +7,13 @@ const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;|$)/i;
 /**
  * Routes that share a path: the first whose `claims(body)` is true takes the request; `known` says in words what it needs. One that is but
  * an envelope has `unwrap(body)`, which gives `{method, path, body}` of the request it stands for. That is one below the envelope's own
- * path, and of its scope: whoever asks has been let in by then.
+ * path, where all routes have one scope: whoever asks has been let in by then.
  * @throws {EdgeError} unsupported_media_type, invalid_request, not_found, method_not_allowed
  */
 export function forms(config, routes) {
   const find = finder(routes);
   return async (context, next) => {
-    const { forms: shared, scope, endpoint, parameters } = context.route;
+    const { forms: shared, endpoint, parameters } = context.route;
     if (shared.length === 0) return next();
     if (!JSON_TYPE.test(context.request.headers.get("content-type") ?? "")) {
       throw new EdgeError("unsupported_media_type", "The body must be JSON: send it with 'content-type: application/json'.");
@@ -29,7 +29,6 @@ export function forms(config, routes) {
       const url = new URL(`${endpoint}${path}`, context.url);
       if (!url.pathname.startsWith(`${endpoint}/`)) throw new EdgeError("not_found", `There is no ${url.pathname} here.`);
       find(context, method, url.pathname);
-      if (context.route.scope !== scope) throw new EdgeError("not_found", `There is no ${url.pathname} here.`);
       Object.assign(context, { url, body: inner });
     }
   };

@@ -57,7 +57,7 @@ class Threads {
     const active = begun.find(({ status }) => status === "running") ?? runs.find(({ status }) => status === "queued") ?? null;
     // A failed turn is the client's to send again; until then it is what was said last.
     const last = active?.id ?? begun.at(-1)?.id;
-    const shown = ({ told, run, status }) => told || (run === last && status !== "replaced");
+    const shown = ({ told, run }) => told || run === last;
     return { messages: messages.filter(active?.status === "queued" && active.client !== null ? ({ run }) => run === active.id : shown), active, created, touched };
   }
 

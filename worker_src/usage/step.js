@@ -29,7 +29,7 @@ export function usage(config, { alerts, telemetry } = {}) {
 function requests(config, sinks) {
   const keyed = config.auth.mode === "keys";
   return async (context, next) => {
-    if (context.route.scope !== "chat" || context.route.aside) return next();
+    if (context.route.scope !== "chat") return next();
     try {
       const response = await next();
       if (context.facts.repeated) new Point(context, sinks).end(null);

@@ -193,6 +193,7 @@ test("a run is stopped from another request, and its page is told an ordinary en
   assert.deepEqual(await (await stop(proxy, { runId: "other" })).json(), { stopped: false, message: "No active run for thread 't1'." });
   assert.deepEqual(await (await stop(proxy, { runId: "r1" })).json(), { stopped: true, interrupt: { type: "RUN_ERROR", message: "Run stopped by user", code: "STOPPED" } });
   assert.equal(proxy.calls[0].options.signal.aborted, true);
+  assert.equal((await (await proxy.fetch("/v1/conversations/t1")).json()).runs[0].status, "stopped");
   const list = await page.rest();
   assert.deepEqual(types(list), ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"]);
   assert.equal((await (await stop(proxy, undefined)).json()).stopped, false);
@@ -311,17 +312,53 @@ test("a conversation that was begun before there were threads goes on as one", a
   assert.deepEqual((await (await proxy.fetch("/copilotkit/threads?agentId=default")).json()).threads.map(({ id }) => id), ["t1"]);
 });
 
-test("a run that waits for its place is what its page sent, to whoever comes to it", async () => {
+test("runs that wait have their say later", async () => {
+  const turns = [lasting(), lasting(), lasting()];
+  let place = 0;
+  const proxy = made({ models: { one: () => turns[place++].models.one() } });
+  const first = await reading(await run(proxy), "one ");
+  const [second, third] = ["u7", "u8"].map((id) => run(proxy, { runId: id, messages: [user(id, id)] }));
+  assert.deepEqual((await (await proxy.fetch("/copilotkit/threads/t1/messages")).json()).messages, [user("u1", "hi")]);
+  turns[0].end();
+  await first.rest();
+  const going = await reading(await second, "one ");
+  const { messages } = await (await proxy.fetch("/v1/conversations/t1")).json();
+  assert.deepEqual(Object.fromEntries(messages.map(({ content, status }) => [content, status])), { hi: "replaced", "one two": "replaced", u7: "running", u8: "queued" });
+  turns[1].end();
+  turns[2].end();
+  await going.rest();
+  await events(await third);
+  assert.deepEqual((await events(await connect(proxy)))[1].messages.map(({ content }) => content), ["u8", "one two"]);
+});
+
+test("a page that comes back before its run has begun is told what it sent, and the run", async () => {
   const { models, end } = lasting();
   const proxy = made({ models });
-  const first = await reading(await run(proxy), "one ");
-  const second = run(proxy, { runId: "r2", messages: [user("u7", "other")] });
-  const shown = (await (await proxy.fetch("/copilotkit/threads/t1/messages")).json()).messages;
-  assert.deepEqual(shown, [user("u1", "hi")]);
   end();
-  await first.rest();
+  const before = answerOf(await events(await run(proxy)));
+  let [tell, taken] = [];
+  const told = new Promise((resolve) => { tell = resolve; });
+  const waiting = new Promise((resolve) => { taken = resolve; });
+  const get = proxy.objects.get.bind(proxy.objects);
+  proxy.objects.get = (name) => {
+    const { fetch } = get(name);
+    return { fetch: async (...asked) => (name.includes("directory") && (taken(), await told), fetch(...asked)) };
+  };
+  const messages = [user("u1", "hi"), before, user("u2", "more")];
+  const second = run(proxy, { messages });
+  await waiting;
+  const back = await reading(await connect(proxy), "MESSAGES_SNAPSHOT");
+  tell();
   await events(await second);
-  assert.deepEqual((await events(await connect(proxy)))[1].messages.map(({ content }) => content), ["other", "one two"]);
+  const list = await back.rest();
+  assert.deepEqual([list[1].messages, textOf(list)], [messages, "one two"]);
+});
+
+test("a run's thread is the one that it names, whatever a header says", async () => {
+  const proxy = made();
+  await events(await run(proxy, {}, "/agent/default/run", { headers: { "content-type": "application/json", "x-conversation-id": "other" } }));
+  assert.equal((await proxy.fetch("/v1/conversations/other")).status, 404);
+  assert.equal((await proxy.fetch("/v1/conversations/t1")).status, 200);
 });
 
 test("suggestions are no thread", async () => {
