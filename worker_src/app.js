@@ -2,6 +2,7 @@ import { createContext } from "./context.js";
 import { envelope } from "./envelope.js";
 import { compose } from "./pipeline.js";
 import { decode } from "./protocols/step.js";
+import { forms } from "./routing/forms.js";
 import { pages } from "./routing/pages.js";
 import { ROUTES, route } from "./routing/routes.js";
 import { createUpstream } from "./upstream/call.js";
@@ -18,14 +19,16 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, reports, sessions, signatures, sockets, streaming, summaries, telemetry, usage } = features;
+  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, reports, sessions, signatures, sockets, streaming, summaries, telemetry, threads, usage } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const socket = sockets?.(config);
   const session = sessions?.(config, { protocols, relay, sockets: socket });
+  const thread = threads?.();
   const used = usage?.(config, { alerts: alerts?.(config), telemetry: telemetry?.(config) });
   const report = reports?.(config);
   const routes = [...ROUTES, ...[...Object.values(protocols), session, used, report].flatMap((each) => each?.routes ?? [])];
+  const served = Object.values(protocols).map((each) => each.pages?.(config, { threads: thread?.of, relay }));
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
   const answer = [
@@ -42,7 +45,8 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
       socket?.admit,
       signatures?.(config),
       auth?.(config),
-      pages(config, routes, Object.assign({}, ...[...Object.values(protocols), used, report].map((each) => each?.pages))),
+      forms(config, routes),
+      pages(config, routes, Object.assign({}, used?.pages, report?.pages, ...served)),
       session?.pages,
       decode(config, protocols, relay),
       drills?.(config),
@@ -52,6 +56,6 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   );
   return {
     fetch: (request, env, execution) => run(createContext(request, env, execution, config)),
-    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, summarise: summaries?.(config), lost: used?.lost })])),
+    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, summarise: summaries?.(config), relisted: thread?.relisted, lost: used?.lost })])),
   };
 }

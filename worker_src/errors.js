@@ -23,6 +23,7 @@ export const CODES = Object.freeze({
   model_not_found: [404, "invalid_request_error"],
   method_not_allowed: [405, "invalid_request_error"],
   request_too_large: [413, "invalid_request_error"],
+  unsupported_media_type: [415, "invalid_request_error"],
   rate_limit_exceeded: [429, "rate_limit_error"],
   insufficient_quota: [429, "insufficient_quota"],
   client_closed_request: [499, "client_closed_request"],

@@ -1,8 +1,6 @@
 """Three real AG-UI clients against agents on the deployed Worker; AG-UI's own Python models read its events, too."""
 
 import json
-import shutil
-import subprocess
 
 import pytest
 from ag_ui.core import Event, EventType
@@ -12,11 +10,9 @@ from pydantic import TypeAdapter
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from .conftest import ROOT
+from .ag_ui_client import CLIENTS, NODE, ag_ui_client, types
 from .stage import KEY, Stage, fresh
 
-NODE = shutil.which("node")
-CLIENTS = ["ag-ui-0.0.42", "ag-ui-0.0.59", "ag-ui-1.0.0"]
 AI = "workers-ai"
 PAINT = {
     "name": "set_background",
@@ -91,26 +87,8 @@ def stage(tmp_path_factory, thinker):
 @pytest.fixture(scope="module", params=CLIENTS)
 def client(request, stage):
     """Plays scenarios with one of the clients."""
-    command = [NODE, "ag_ui.mjs", request.param]
-    folder = ROOT / "tests" / "clients"
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
-
-        def play(*turns, agent="default", key=KEY, **more):
-            url = f"{stage.url}/agent/{agent}/run"
-            scenario = {"url": url, "key": key, "threadId": fresh("thread"), "turns": turns, **more}
-            print(json.dumps(scenario), file=process.stdin, flush=True)
-            line = process.stdout.readline()
-            assert line, "the client has died"
-            return json.loads(line)
-
-        play.version = request.param
+    with ag_ui_client(request.param, f"{stage.url}/agent") as play:
         yield play
-        process.stdin.close()
-    assert process.returncode == 0
-
-
-def types(run):
-    return [event["type"] for event in run["events"]]
 
 
 def test_a_run_is_told_word_by_word_and_kept_by_the_client(client):
@@ -153,13 +131,13 @@ def test_the_page_runs_a_tool_and_the_model_goes_on(client):
 
 
 def test_an_agent_without_tools_calls_none(client):
-    told = client({"say": "Please use set_background with Red"}, agent="quiet", tools=[PAINT])
+    told = client({"say": "Please use set_background with Red"}, path="quiet/run", tools=[PAINT])
     assert "TOOL_CALL_START" not in types(told["runs"][0])
     assert told["messages"][-1]["content"]
 
 
 def test_what_the_model_thinks_comes_before_what_it_says(client):
-    [run] = client({"say": "Two and two?"}, agent="thinker")["runs"]
+    [run] = client({"say": "Two and two?"}, path="thinker/run")["runs"]
     assert run["failure"] is None
     thought = "REASONING" if client.version == "ag-ui-1.0.0" else "THINKING"
     told = types(run)
@@ -168,7 +146,7 @@ def test_what_the_model_thinks_comes_before_what_it_says(client):
 
 
 def test_another_model_answers_where_the_first_fails(client):
-    told = client({"say": f"Hello {fresh()}"}, agent="mended")
+    told = client({"say": f"Hello {fresh()}"}, path="mended/run")
     assert told["runs"][0]["failure"] is None
     assert "gpt-oss-120b" in told["messages"][-1]["content"]
 
@@ -182,7 +160,7 @@ def test_the_same_question_of_another_thread_is_a_new_message(client):
 
 
 def test_a_failure_before_the_first_word_is_an_http_error(client):
-    [run] = client({"say": "Hello"}, agent="dead")["runs"]
+    [run] = client({"say": "Hello"}, path="dead/run")["runs"]
     assert "50" in run["failure"]["message"]
 
 
@@ -191,13 +169,13 @@ def test_a_failure_before_the_first_word_is_an_http_error(client):
     [("nobody", KEY, 404, "agent_not_found"), ("default", "sk-edge-wrong", 401, "invalid_api_key")],
 )
 def test_a_refusal_tells_its_status_and_why(client, agent, key, status, code):
-    [run] = client({"say": "Hello"}, agent=agent, key=key)["runs"]
+    [run] = client({"say": "Hello"}, path=f"{agent}/run", key=key)["runs"]
     assert f"HTTP {status}" in run["failure"]["message"]
     assert code in run["failure"]["message"]
 
 
 def test_a_failure_in_the_middle_is_a_run_error_and_the_next_turn_works(client):
-    told = client({"say": f"Hello {fresh()}"}, {"say": "Are you there?"}, agent="broken")
+    told = client({"say": f"Hello {fresh()}"}, {"say": "Are you there?"}, path="broken/run")
     for run in told["runs"]:
         assert run["failure"] is None
         assert run["runError"]["code"] in ("stream_truncated", "upstream_error")
@@ -206,7 +184,7 @@ def test_a_failure_in_the_middle_is_a_run_error_and_the_next_turn_works(client):
 
 def test_a_client_that_aborts_stops_the_model(client, stage):
     question = fresh("abort")
-    [run] = client({"say": question}, agent="slow", leaveAfter=5)["runs"]
+    [run] = client({"say": question}, path="slow/run", leaveAfter=5)["runs"]
     assert "RUN_FINISHED" not in types(run)
     [call] = stage.calls(question)
     assert call["outcome"] == "cancelled"

@@ -19,6 +19,7 @@ import { openai } from "../../worker_src/protocols/openai/protocol.js";
 import { conversation } from "../../worker_src/sessions/conversation.js";
 import { sessions } from "../../worker_src/sessions/step.js";
 import { summaries } from "../../worker_src/sessions/summary.js";
+import { threads } from "../../worker_src/sessions/threads.js";
 import { sockets } from "../../worker_src/sessions/upgrade.js";
 import { streaming } from "../../worker_src/streaming/step.js";
 import { telemetry } from "../../worker_src/telemetry/step.js";
@@ -62,7 +63,7 @@ export function configuration(changes = {}) {
   };
 }
 
-const OPTIONAL = { alerts, breaker, continuation, encryption, limits, reports, sessions, signatures, sockets, summaries, telemetry, usage };
+const OPTIONAL = { alerts, breaker, continuation, encryption, limits, reports, sessions, signatures, sockets, summaries, telemetry, threads, usage };
 
 /**
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes

@@ -1,6 +1,6 @@
 /**
  * Lets listed browser origins read every answer, errors and streams included. A preflight carries no key, so it is
- * answered before authentication.
+ * answered before authentication. A page may send credentials where its origin is listed as it is, and not by `*` alone.
  */
 export function cors(config) {
   const { origins, max_age_seconds: maxAge } = config.cors;
@@ -13,9 +13,11 @@ export function cors(config) {
     const response = preflight ? new Response(null, { status: 204 }) : await next();
     response.headers.append("vary", "Origin");
     if (!allowed) return response;
-    response.headers.set("access-control-allow-origin", any ? "*" : origin);
+    const exact = origins.includes(origin);
+    response.headers.set("access-control-allow-origin", exact ? origin : "*");
+    if (exact) response.headers.set("access-control-allow-credentials", "true");
     if (preflight) {
-      response.headers.set("access-control-allow-methods", "GET, POST, DELETE, OPTIONS");
+      response.headers.set("access-control-allow-methods", "GET, POST, PATCH, DELETE, OPTIONS");
       response.headers.set("access-control-allow-headers", headers.get("access-control-request-headers") ?? "");
       response.headers.set("access-control-max-age", String(maxAge));
     } else {

@@ -2,12 +2,14 @@ import { EdgeError } from "../errors.js";
 
 /**
  * The neutral chat request that every protocol decodes into, with OpenAI's chat completion as its base:
- * `{model, requested, targets, messages, settings, stream, include_usage, conversation}`; `settings` holds everything else
- * that the model is to be told (temperature, tools, response_format, ...), untouched.
+ * `{model, requested, targets, messages, settings, stream, include_usage, conversation, run?, turn?}`; `settings` holds everything else
+ * that the model is to be told (temperature, tools, response_format, ...), untouched. A front end that holds the talk itself names its run,
+ * `run: {threadId, runId, version}`, and says what its messages are, `turn: {agent, own, ids, leaving}`: the first `own` of them are the
+ * stack's, the others have the client's `ids`; `leaving` is what becomes of the run when its caller leaves, where nobody says otherwise.
  *
  * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage}`. Neutral stream events:
  * `{type: "delta", text}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
- * `{type: "usage", usage}`, `{type: "finish", reason, edge?}`, `{type: "error", error}`; `edge` tells of a switch to another
+ * `{type: "usage", usage}`, `{type: "history", messages}` (a front end's own, before a replay), `{type: "finish", reason, edge?}`, `{type: "error", error}`; `edge` tells of a switch to another
  * target within the answer, `{switched, attempts, legs: [{target, usage, estimated}]}`.
  */
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
@@ -93,6 +95,12 @@ function resolve(requested, config, caller) {
   }
   return name;
 }
+
+const ID = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** What the id of a conversation, which its caller chooses, must be. */
+export const CONVERSATION_ID = "1 to 128 of the characters A-Z a-z 0-9 . _ : -, and no `.` or `..`";
+export const isConversationId = (text) => ID.test(text) && !/^\.{1,2}$/.test(text);
 
 /** The id of a conversation, given as a text or as `{id}`; null if none is. */
 function conversationOf(given, { features }) {

@@ -3,7 +3,9 @@ import { EdgeError } from "../errors.js";
 /**
  * Routes that every stack has beside those of its protocols. `methods` lead to the route's `name`, `scope` is what a key needs for it, `public` ones
  * need no key, `failure(error, id)` is the answer to a refusal of the request with this id where it is not OpenAI's, `id_header` a further header
- * that tells the id. `endpoint` is the path as people write it.
+ * that tells the id. `endpoint` is the path as people write it. Routes of the same
+ * path are told apart by the body (routing/forms.js): each has a `claims(body)`. One that its callers mark in their headers, `marked(headers)`, stands
+ * for all until the body is read, so that they are refused in its shape. Requests of an `aside` route are no chats, whatever their scope.
  */
 export const ROUTES = [
   { name: "models", scope: "models", endpoint: "/v1/models", methods: ["GET", "HEAD"] },
@@ -13,8 +15,9 @@ export const ROUTES = [
 ];
 
 /** Methods and paths of routes, for the capabilities document. */
-export const endpoints = (routes) =>
-  routes.flatMap(({ endpoint, methods }) => methods.filter((method) => method !== "HEAD").map((method) => `${method} ${endpoint.replace("...", "")}`));
+export const endpoints = (routes) => [
+  ...new Set(routes.flatMap(({ endpoint, methods }) => methods.filter((method) => method !== "HEAD").map((method) => `${method} ${endpoint.replace("...", "")}`))),
+];
 
 /** `{x}` is one part of a path, `{x...}` all that is left of it. */
 const PART = /(\{\w+(?:\.\.\.)?\})/;
@@ -27,26 +30,36 @@ function pattern({ endpoint }) {
   return new RegExp(`^${parts.join("")}$`);
 }
 
-/**
- * Finds the route of a request and sets `context.route` to `{name, scope, public, parameters, failure, id_header}`.
- * @throws {EdgeError} not_found, method_not_allowed (with Allow)
- */
+/** Finds the route of a request. */
 export function route(routes) {
-  const known = routes.map((each) => ({ ...each, pattern: pattern(each) }));
+  const find = finder(routes);
   return async (context, next) => {
-    const path = context.url.pathname.length > 1 ? context.url.pathname.replace(/\/+$/, "") : "/";
-    const found = known.find((candidate) => candidate.pattern.test(path));
-    if (!found) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here.`);
-    const { name, scope = null, public: open = false, failure = null, id_header = null } = found;
-    context.route = { name, scope, public: open, failure, id_header, parameters: path.match(found.pattern).slice(1).map(decoded) };
-    if (!found.methods.includes(context.request.method)) {
-      const allow = found.methods.join(", ");
-      const message = `${context.request.method} is not allowed on ${path}; use ${allow}.`;
-      throw new EdgeError("method_not_allowed", message, { headers: { allow } });
-    }
+    find(context, context.request.method, context.url.pathname);
     return next();
   };
 }
+
+/**
+ * Sets `context.route` to `{name, scope, public, aside, failure, id_header, endpoint, forms, parameters}`; `forms` are the routes that share its path.
+ * @returns {(context: object, method: string, pathname: string) => void}
+ * @throws {EdgeError} not_found, method_not_allowed (with Allow)
+ */
+export function finder(routes) {
+  const known = routes.map((each) => ({ ...each, pattern: pattern(each), forms: routes.filter(({ endpoint, claims }) => claims && endpoint === each.endpoint) }));
+  return (context, method, pathname) => {
+    const path = pathname.length > 1 ? pathname.replace(/\/+$/, "") : "/";
+    const here = known.filter((candidate) => candidate.pattern.test(path));
+    const found = here.find(({ marked }) => marked?.(context.request.headers)) ?? here[0];
+    if (!found) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here.`);
+    context.route = { ...taken(found), forms: found.forms, parameters: path.match(found.pattern).slice(1).map(decoded) };
+    if (found.methods.includes(method)) return;
+    const allow = found.methods.join(", ");
+    throw new EdgeError("method_not_allowed", `${method} is not allowed on ${path}; use ${allow}.`, { headers: { allow } });
+  };
+}
+
+/** What steps know of a route. */
+export const taken = ({ name, endpoint, scope = null, public: open = false, aside = false, failure = null, id_header = null }) => ({ name, endpoint, scope, public: open, aside, failure, id_header });
 
 function decoded(text) {
   try {

@@ -2,7 +2,7 @@ import { newFacts } from "../context.js";
 import { EdgeError, asEdgeError, errorResponse } from "../errors.js";
 import { tokensOf } from "../protocols/chat.js";
 import { Directory } from "./directory.js";
-import { news, parted, turnsOf, windowed } from "./history.js";
+import { entriesOf, news, parted, turnsOf, windowed } from "./history.js";
 import { follow } from "./log.js";
 import { askObject, plainOf } from "./remote.js";
 import { Run } from "./run.js";
@@ -20,10 +20,10 @@ const MOST_QUEUED = 32;
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
  * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets,
- * `summarise` have summaries of what no longer fits; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
+ * `summarise` have summaries of what no longer fits, `relisted` have front ends that hold the talk themselves; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
  * they ask is in sessions/remote.js.
  */
-export function conversation(config, answer, { sockets, summarise, lost }) {
+export function conversation(config, answer, { sockets, summarise, relisted, lost }) {
   return class Conversation {
     #store;
     #directory;
@@ -74,6 +74,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
         if (kind === "turns") return await this.#turn(asked);
         if (kind === "tickets") return await this.#sockets.issue(asked);
         if (!this.#store.exists) throw missing();
+        if (kind === "stop") return await this.#stop(asked);
         return await (kind === "conversation" ? this.#whole(asked) : this.#ofRun(name, verb, asked));
       } catch (thrown) {
         return errorResponse(asEdgeError(thrown));
@@ -137,7 +138,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       if (this.#runs.size > MOST_QUEUED) throw busy("Too many turns of this conversation are waiting.");
       const now = Date.now();
       this.#store.make(now);
-      this.#store.begin({ id, key, digest, asked: askedOf(chat), turn: keptOf(turn), previous }, chat.messages, now);
+      this.#store.begin({ id, key, digest, asked: askedOf(chat), turn: keptOf(turn), previous }, entriesOf(chat), now);
       const run = new Run(id, this.#store, () => this.#sockets?.wake());
       this.#runs.set(id, run);
       this.#sockets?.join(run);
@@ -189,8 +190,8 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     }
 
     async #answered(run, context) {
-      const added = this.#added(run);
-      context.chat.messages = await this.#window(added, context);
+      const turn = context.chat.turn ? relisted(this.#store, run, context.chat) : this.#added(run);
+      context.chat.messages = await this.#window(turn, context);
       return answer(context);
     }
 
@@ -199,22 +200,25 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
       const known = this.#store.told().map(({ message }) => message);
       const sent = this.#store.messagesOf(run);
       const { instructions } = parted(sent);
-      const held = this.#store.fact("instructions") ?? [];
-      const changed = instructions.length > 0 && JSON.stringify(instructions) !== JSON.stringify(held);
+      const before = this.#store.fact("instructions") ?? [];
+      const changed = instructions.length > 0 && JSON.stringify(instructions) !== JSON.stringify(before);
       const added = [...(changed ? instructions : []), ...news(known, sent)];
-      this.#store.replaceMessages(run, added);
+      this.#store.replaceMessages(run, added.map((message) => ({ message })));
       if (changed) this.#store.keep("instructions", instructions);
-      return parted(added).talk;
+      const talk = (messages) => parted(messages).talk;
+      return { instructions: changed ? instructions : before, added: talk(added), talk };
     }
 
-    /** What the model is told: the instructions, as much of the talk as fits, and the new messages. */
-    async #window(added, context) {
-      const instructions = this.#store.fact("instructions") ?? [];
-      const turns = [...turnsOf(this.#store.told())].map(([run, messages]) => ({ run, messages: parted(messages).talk }));
+    /**
+     * What the model is told: the instructions, as much of the talk as fits, and the new messages. `talk` gives what of a turn's messages
+     * is no instruction.
+     */
+    async #window({ instructions, added, talk }, context) {
+      const turns = [...turnsOf(this.#store.told())].map(([run, messages]) => ({ run, messages: talk(messages) }));
       const most = config.sessions.max_context_tokens;
       const budget = most === null ? Infinity : most - tokensOf([...instructions, ...added]);
-      const talk = await (summarise ? this.#summarised(turns, budget, context) : windowed(turns.map(({ messages }) => messages), budget).messages);
-      return [...instructions, ...talk, ...added];
+      const before = await (summarise ? this.#summarised(turns, budget, context) : windowed(turns.map(({ messages }) => messages), budget).messages);
+      return [...instructions, ...before, ...added];
     }
 
     async #summarised(turns, budget, context) {
@@ -253,7 +257,15 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     }
 
     #shown({ asked, digest: _, key: __, turn: ___, replayable, ...run }) {
-      return { ...run, model: asked.model, replayable, ...this.#store.span(run.id) };
+      return { ...run, model: asked.model, client: asked.run?.runId ?? null, replayable, ...this.#store.span(run.id) };
+    }
+
+    /** Stops the run that a client calls so, or all that there are; settles when they are over. */
+    async #stop({ client }) {
+      const going = [...this.#runs.values()].filter(({ id, over }) => !over && (client === null || this.#store.run(id).asked.run?.runId === client));
+      for (const run of going) run.stop("The run was stopped.");
+      await Promise.all(going.map(({ ended }) => ended));
+      return Response.json({ stopped: going.map(({ id }) => id) });
     }
 
     async #delete() {
@@ -277,7 +289,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     async #list(entry) {
       try {
         this.#store.keep("listed", entry);
-        await this.#tell(entry.directory, "note", { id: entry.id, created: this.#store.fact("created"), touched: this.#store.fact("touched") });
+        await this.#tell(entry.directory, "note", { id: entry.id, agent: entry.agent ?? null, created: this.#store.fact("created"), touched: this.#store.fact("touched") });
       } catch (thrown) {
         console.warn("the directory did not hear of a conversation", thrown?.name);
       }
@@ -310,7 +322,7 @@ const missing = () => new EdgeError("not_found", "There is no such conversation 
 const busy = (message) => new EdgeError("conversation_busy", message, { headers: { "retry-after": "1" } });
 
 /** What a replay must know of a request to give the same bytes again. */
-const askedOf = ({ model, requested, include_usage: usage, stream }) => ({ model, requested, include_usage: usage, stream });
+const askedOf = ({ model, requested, include_usage: usage, stream, run }) => ({ model, requested, include_usage: usage, stream, run });
 
 /** What the count of a turn must know of it, if the object is lost before its end. */
 const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed, headers }) => ({

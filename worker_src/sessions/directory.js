@@ -1,3 +1,4 @@
+import { withColumn } from "./store.js";
 import { wrong } from "./turn.js";
 
 /**
@@ -12,12 +13,14 @@ export class Directory {
   }
 
   #make() {
-    this.#sql.exec("CREATE TABLE IF NOT EXISTS conversations (id TEXT PRIMARY KEY, created INTEGER NOT NULL, touched INTEGER NOT NULL)");
+    this.#sql.exec("CREATE TABLE IF NOT EXISTS conversations (id TEXT PRIMARY KEY, created INTEGER NOT NULL, touched INTEGER NOT NULL, agent TEXT)");
+    withColumn(this.#sql, "conversations", "agent");
   }
 
-  note({ id, created, touched }) {
+  /** `agent`: the one that a front end runs in it, null if none does. */
+  note({ id, created, touched, agent = null }) {
     this.#make();
-    this.#sql.exec("INSERT OR REPLACE INTO conversations VALUES (?, ?, ?)", id, created, touched);
+    this.#sql.exec("INSERT OR REPLACE INTO conversations (id, created, touched, agent) VALUES (?, ?, ?, ?)", id, created, touched, agent);
     return {};
   }
 
@@ -28,16 +31,17 @@ export class Directory {
   }
 
   /**
-   * A page of `limit` entries behind the entry `after`.
+   * A page of `limit` entries behind the entry `after`; of one `agent`, of any (`""`), or of all conversations (null).
    * @throws {EdgeError} invalid_request
    */
-  list({ limit, after }) {
+  list({ limit, after, agent = null }) {
     this.#make();
     const [from] = after !== null ? this.#sql.exec("SELECT touched, id FROM conversations WHERE id = ?", after).toArray() : [];
     if (after !== null && !from) throw wrong("after", "names no conversation that is listed; begin again without it");
-    const where = from ? "WHERE (touched, id) < (?, ?)" : "";
-    const values = from ? [from.touched, from.id] : [];
-    const rows = this.#sql.exec(`SELECT * FROM conversations ${where} ORDER BY touched DESC, id DESC LIMIT ?`, ...values, Number(limit) + 1).toArray();
+    const which = agent === null ? "1" : agent === "" ? "agent IS NOT NULL" : "agent = ?";
+    const where = from ? "AND (touched, id) < (?, ?)" : "";
+    const values = [...(agent ? [agent] : []), ...(from ? [from.touched, from.id] : []), Number(limit) + 1];
+    const rows = this.#sql.exec(`SELECT * FROM conversations WHERE ${which} ${where} ORDER BY touched DESC, id DESC LIMIT ?`, ...values).toArray();
     return { data: rows.slice(0, limit), more: rows.length > limit };
   }
 }

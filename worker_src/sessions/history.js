@@ -19,6 +19,21 @@ export function news(known, sent) {
   return whole ? talk.slice(before.length) : talk;
 }
 
+/**
+ * How many of the known messages a list begins with that a client holds to be the whole talk. What it does not have is gone for it: edited,
+ * answered anew, or cut where a run was stopped.
+ */
+export function agreed(known, sent) {
+  const parting = known.findIndex((message, place) => place >= sent.length || !same(message, sent[place]));
+  return parting < 0 ? known.length : parting;
+}
+
+/** A turn's messages as they are kept, `{message, id}`: without those that are the stack's own. */
+export function entriesOf({ messages, turn }) {
+  const own = turn?.own ?? 0;
+  return messages.slice(own).map((message, place) => ({ message, id: turn?.ids[place] ?? null }));
+}
+
 /** Ids of calls are made up; who said what is not. */
 const same = (left, right) => left.role === right.role && plain(left) === plain(right);
 const plain = ({ content, tool_calls: calls }) => JSON.stringify([text(content), (calls ?? []).map((call) => call.function ?? null)]);

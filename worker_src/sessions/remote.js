@@ -30,6 +30,16 @@ export class Remote {
     return this.#send(named("conversation", this.#tenant, id), path, options);
   }
 
+  /** What a conversation's object answers, null where there is no conversation. */
+  async known(id, path, options) {
+    try {
+      return await this.ask(id, path, options);
+    } catch (thrown) {
+      if (thrown.code === "not_found") return null;
+      throw thrown;
+    }
+  }
+
   /** Hands an upgrade on to a conversation's object. */
   upgrade(id, headers) {
     return this.#send(named("conversation", this.#tenant, id), "socket", { method: "GET", headers: { upgrade: "websocket", ...headers } });

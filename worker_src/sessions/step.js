@@ -1,4 +1,5 @@
 import { Collector } from "../protocols/collector.js";
+import { listed } from "../streaming/lists.js";
 import { deadline } from "../upstream/deadline.js";
 import { Lines } from "./lines.js";
 import { ROUTES, pages } from "./pages.js";
@@ -20,7 +21,8 @@ const PASSED = ["cache-control", "traceparent", "x-edge-deadline-ms"];
 
 function turns(config) {
   return async (context, next) => {
-    const given = context.request.headers.get("x-conversation-id") ?? context.chat.conversation;
+    const { turn, conversation } = context.chat;
+    const given = turn ? conversation : (context.request.headers.get("x-conversation-id") ?? conversation);
     if (given === null) return next();
     const id = idOf(given);
     deadline(context, Infinity); // what is wrong with it is told before there is a run
@@ -28,14 +30,14 @@ function turns(config) {
   };
 }
 
-function askedFor({ request: { headers, cf }, body, url, id: request, started }, id, settings) {
+function askedFor({ chat, request: { headers, cf }, body, url, id: request, started }, id, settings) {
   return {
     id,
     key: headers.get("idempotency-key"),
     keyed: "Idempotency-Key",
     asked: `${url.pathname}\n${body}`,
     overlap: chosen("x-edge-overlap", headers.get("x-edge-overlap"), OVERLAPS, settings.overlap),
-    leaving: chosen("x-edge-on-disconnect", headers.get("x-edge-on-disconnect"), LEAVINGS, settings.on_disconnect),
+    leaving: chosen("x-edge-on-disconnect", headers.get("x-edge-on-disconnect"), LEAVINGS, chat.turn?.leaving ?? settings.on_disconnect),
     headers: PASSED.filter((name) => headers.has(name)).map((name) => [name, headers.get(name)]),
     seen: { id: request, started, url: `${url.origin}${url.pathname}`, cf: { country: cf?.country, colo: cf?.colo } },
   };
@@ -61,7 +63,14 @@ class Turn {
     const { request, chat } = this.#context;
     const leave = () => this.#leave();
     request.signal?.addEventListener("abort", leave);
-    const lines = await this.#begun();
+    let lines;
+    try {
+      lines = await this.#begun();
+    } catch (thrown) {
+      // To a front end that can stop its run this is an end like another.
+      if (chat.turn && thrown.code === "run_stopped") return { events: listed([{ type: "error", error: thrown }]) };
+      throw thrown;
+    }
     if (chat.stream) return { events: { next: () => lines.next(), return: () => this.#away(lines) } };
     const collector = new Collector();
     for (let part = await lines.next(); !part.done; part = await lines.next()) collector.add(whole(part.value));

@@ -5,7 +5,7 @@ const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
   "CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, status TEXT NOT NULL, created INTEGER NOT NULL, ended INTEGER, " +
     "key TEXT UNIQUE, digest TEXT, asked TEXT NOT NULL, facts TEXT, previous TEXT, replayable INTEGER NOT NULL DEFAULT 1)",
-  "CREATE TABLE IF NOT EXISTS messages (position INTEGER PRIMARY KEY, run TEXT NOT NULL, message TEXT NOT NULL)",
+  "CREATE TABLE IF NOT EXISTS messages (position INTEGER PRIMARY KEY, run TEXT NOT NULL, message TEXT NOT NULL, id TEXT, replaced TEXT)",
   "CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, run TEXT NOT NULL, count INTEGER NOT NULL, events TEXT NOT NULL)",
   "CREATE INDEX IF NOT EXISTS events_of_run ON events (run, seq)",
 ];
@@ -32,6 +32,7 @@ export class Store {
     this.#storage = storage;
     this.#sql = storage.sql;
     this.#made = this.#rows("SELECT 1 FROM sqlite_master WHERE name = 'events'").length > 0;
+    if (this.#made) for (const column of ["id", "replaced"]) withColumn(this.#sql, "messages", column);
   }
 
   /** Whether there is a conversation. */
@@ -73,27 +74,43 @@ export class Store {
    * A turn is taken in: its run and the messages it brings. `key` makes it repeatable, `digest` is of what was asked;
    * `turn` is what its count needs if the object is lost.
    */
-  begin({ id, key, digest, asked, turn, previous }, messages, now) {
+  begin({ id, key, digest, asked, turn, previous }, entries, now) {
     this.together(() => {
       if (previous) this.#sql.exec("UPDATE runs SET key = NULL WHERE id = ?", previous);
       this.#sql.exec(
         "INSERT INTO runs (id, status, created, key, digest, asked, previous) VALUES (?, 'queued', ?, ?, ?, ?, ?)",
         id, now, key, digest, JSON.stringify({ ...asked, turn }), previous,
       );
-      this.#add(id, messages);
+      this.#add(id, entries);
       this.#set("touched", now);
     });
   }
 
-  #add(run, messages) {
-    for (const message of messages) this.#sql.exec("INSERT INTO messages (run, message) VALUES (?, ?)", run, JSON.stringify(message));
+  /** `id`: the client's own of a message. */
+  #add(run, entries) {
+    for (const { message, id = null } of entries) this.#sql.exec("INSERT INTO messages (run, message, id) VALUES (?, ?, ?)", run, JSON.stringify(message), id);
   }
 
   /** Messages that turn out to be known already are no news of the run. */
-  replaceMessages(run, messages) {
+  replaceMessages(run, entries) {
     this.together(() => {
       this.#sql.exec("DELETE FROM messages WHERE run = ?", run);
-      this.#add(run, messages);
+      this.#add(run, entries);
+    });
+  }
+
+  /**
+   * The talk is what a run's client says that it is: it begins with the rows `kept`, as it has them, and goes on with `added`. What else was
+   * told is replaced: still there, but no part of the talk. Turns that wait have their say later.
+   * @param {string} run
+   * @param {Array<{position: number, message: object, id: string|null}>} kept
+   * @param {Array<{message: object, id: string|null}>} added
+   */
+  relist(run, kept, added) {
+    this.together(() => {
+      this.#sql.exec("UPDATE messages SET replaced = ? WHERE replaced IS NULL AND run NOT IN (SELECT id FROM runs WHERE status = 'queued')", run);
+      for (const { position, message, id } of kept) this.#sql.exec("UPDATE messages SET message = ?, id = ?, replaced = NULL WHERE position = ?", JSON.stringify(message), id, position);
+      this.replaceMessages(run, added);
     });
   }
 
@@ -134,8 +151,11 @@ export class Store {
   end(run, { status, events, message, facts, now, unheard = false }) {
     this.together(() => {
       this.append(run, events);
-      if (unheard) this.#sql.exec("DELETE FROM messages WHERE run = ?", run);
-      if (message) this.#add(run, [message]);
+      if (unheard) {
+        this.#sql.exec("DELETE FROM messages WHERE run = ?", run);
+        this.#sql.exec("UPDATE messages SET replaced = NULL WHERE replaced = ?", run);
+      }
+      if (message) this.#add(run, [{ message }]);
       this.#sql.exec("UPDATE runs SET status = ?, ended = ?, facts = ? WHERE id = ?", status, now, JSON.stringify(facts), run);
       this.#set("touched", now);
       this.#set("last", this.#last);
@@ -164,16 +184,17 @@ export class Store {
     return row ? run(row) : null;
   }
 
-  /** Messages as `{run, status, told, message}` in their order; `told`: whether models are told of it. */
+  /** Messages as `{run, status, told, id, message}` in their order; `told`: whether models are told of it; what is replaced has that status. */
   messages() {
-    const rows = this.#rows(`SELECT run, status, status IN ${TOLD} AS told, message FROM messages JOIN runs ON runs.id = run ORDER BY position`);
-    return rows.map(({ message, ...row }) => ({ ...row, message: JSON.parse(message) }));
+    const columns = "run, IIF(replaced IS NULL, status, 'replaced') AS status, replaced IS NULL AND status IN " + TOLD + " AS told, messages.id AS id, message";
+    const rows = this.#rows(`SELECT ${columns} FROM messages JOIN runs ON runs.id = run ORDER BY position`);
+    return rows.map(({ told, message, ...row }) => ({ ...row, told: told === 1, message: JSON.parse(message) }));
   }
 
-  /** Those that models are told of, `{run, message}`. */
+  /** Those that models are told of, `{position, run, id, message}`. */
   told() {
-    const rows = this.#rows(`SELECT run, message FROM messages JOIN runs ON runs.id = run WHERE status IN ${TOLD} ORDER BY position`);
-    return rows.map(({ run: of, message }) => ({ run: of, message: JSON.parse(message) }));
+    const from = `FROM messages JOIN runs ON runs.id = run WHERE replaced IS NULL AND status IN ${TOLD}`;
+    return this.#rows(`SELECT position, run, messages.id AS id, message ${from} ORDER BY position`).map(({ message, ...row }) => ({ ...row, message: JSON.parse(message) }));
   }
 
   messagesOf(run) {
@@ -231,6 +252,12 @@ export class Store {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
   }
+}
+
+/** Adds a column to a table that was made before there was that column. */
+export function withColumn(sql, table, column) {
+  const [{ sql: made }] = sql.exec("SELECT sql FROM sqlite_master WHERE name = ?", table).toArray();
+  if (!new RegExp(`\\b${column} TEXT`).test(made)) sql.exec(`ALTER TABLE ${table} ADD COLUMN ${column} TEXT`);
 }
 
 function run({ asked: text, facts, replayable, ...row }) {

@@ -1,8 +1,8 @@
 import { sha256, utf8 } from "../crypto/bytes.js";
 import { EdgeError } from "../errors.js";
+import { CONVERSATION_ID, isConversationId } from "../protocols/chat.js";
 import { directoryOf } from "./remote.js";
 
-const ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const KEY = /^[\x21-\x7e]{1,255}$/;
 export const OVERLAPS = ["queue", "reject", "latest"];
 export const LEAVINGS = ["keep", "cancel"];
@@ -14,7 +14,7 @@ export const wrong = (param, rule) => new EdgeError("invalid_request", `'${param
 
 /** The id of a conversation, which its caller chooses. */
 export function idOf(given) {
-  if (!ID.test(given) || /^\.{1,2}$/.test(given)) throw wrong("conversation", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ : -, and no `.` or `..`");
+  if (!isConversationId(given)) throw wrong("conversation", `must be ${CONVERSATION_ID}`);
   return given;
 }
 
@@ -53,6 +53,6 @@ export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, 
     headers,
     seen,
     reader: crypto.randomUUID(),
-    listed: { id, directory: directoryOf(caller.tenant) },
+    listed: { id, directory: directoryOf(caller.tenant), agent: chat.turn?.agent ?? null },
   };
 }

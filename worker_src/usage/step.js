@@ -36,7 +36,7 @@ function requests(config, sinks) {
       return response;
     } catch (thrown) {
       const { counted, run } = context.facts;
-      if (!counted && !run) new Point(context, sinks, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
+      if (!counted && !run && !context.route.aside) new Point(context, sinks, { unknown: keyed && context.caller.name === "anonymous" }).end(thrown);
       throw thrown;
     }
   };

@@ -132,6 +132,7 @@ class StackConfig(Section):
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,
             "streaming": self.streaming.enabled,
             "telemetry": self.observability.otlp is not None,
+            "threads": self.sessions.enabled and (self.protocols.ag_ui or self.protocols.copilotkit),
             "usage": self.usage.enabled,
             "reports": self.usage.enabled and self.usage.report,
             "summaries": self.sessions.enabled and self.sessions.summary is not None,

@@ -97,12 +97,14 @@ def _agents(config: StackConfig) -> Findings:
 
 
 def _protocols(config: StackConfig) -> Findings:
-    if not config.protocols.ag_ui:
-        return
-    if not config.streaming.enabled:
-        yield "protocols.ag_ui: true needs streaming.enabled, as a run is a stream. Fix: set streaming.enabled: true."
-    if not config.agents:
-        yield "protocols.ag_ui: true needs an agent to run. Fix: add one, e.g. agents: { default: {} }."
+    for name in ("ag_ui", "copilotkit"):
+        if not getattr(config.protocols, name):
+            continue
+        key = f"protocols.{name}"
+        if not config.streaming.enabled:
+            yield f"{key}: true needs streaming.enabled, as a run is a stream. Fix: set streaming.enabled: true."
+        if not config.agents:
+            yield f"{key}: true needs an agent to run. Fix: add one, e.g. agents: {{ default: {{}} }}."
 
 
 def _names(config: StackConfig) -> Findings:

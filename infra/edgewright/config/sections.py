@@ -146,6 +146,13 @@ class Protocols(Section):
     anthropic: bool = Field(
         default=False, description="Anthropic's Messages: `POST /v1/messages`, and `count_tokens`; for Anthropic's SDKs"
     )
+    copilotkit: bool = Field(
+        default=False,
+        description="CopilotKit 1.50 and later, under `/copilotkit`, for each of `agents`; needs `streaming.enabled`",
+    )
+    copilotkit_graphql: bool = Field(
+        default=False, description="CopilotKit 1.10 and earlier: GraphQL at `POST /copilotkit`, also without `agents`"
+    )
 
 
 class Timeouts(Section):
@@ -387,7 +394,7 @@ class Cors(Section):
     """Browser origins that may call the proxy; none unless listed."""
 
     origins: list[Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]] = Field(
-        default=[], description="https://app.example.com, or `*` for every page"
+        default=[], description="https://app.example.com, or `*` for every page, which then sends no credentials"
     )
     max_age_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
         default=600, description="how long a browser remembers the permission"

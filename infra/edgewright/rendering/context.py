@@ -38,6 +38,7 @@ FEATURES = {
         )
     },
     "sockets": Part("sockets", "sessions/upgrade.js", "sockets"),
+    "threads": Part("threads", "sessions/threads.js", "threads"),
     "summaries": Part("summaries", "sessions/summary.js", "summaries"),
     "reports": Part("reports", "usage/report.js", "reports"),
     "signatures": Part("signatures", "auth/signed.js", "signatures"),
@@ -51,6 +52,8 @@ PROTOCOLS = {
     "openai": Part("openai", "protocols/openai/protocol.js", "openai"),
     "ag_ui": Part("ag_ui", "protocols/ag_ui/protocol.js", "agUi"),
     "anthropic": Part("anthropic", "protocols/anthropic/protocol.js", "anthropic"),
+    "copilotkit": Part("copilotkit", "protocols/copilotkit/protocol.js", "copilotKit"),
+    "copilotkit_graphql": Part("copilotkit_graphql", "protocols/copilotkit_graphql/protocol.js", "copilotkitGraphql"),
 }
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),

@@ -160,6 +160,15 @@ def test_a_mistake_names_key_value_and_fix(changes, expected):
     assert "canary" not in finding
 
 
+@pytest.mark.parametrize("protocol", ["ag_ui", "copilotkit"])
+def test_a_front_ends_protocol_needs_an_agent_and_streams(protocol):
+    on = {"protocols": {protocol: True}}
+    assert getattr(from_values({**GOOD, **on, "agents": {"default": {}}}, source="x").protocols, protocol)
+    assert f"protocols.{protocol}: true needs an agent" in one(**on)
+    dumb = one(**on, agents={"default": {}}, streaming={"enabled": False})
+    assert f"protocols.{protocol}: true needs streaming.enabled" in dumb
+
+
 def test_limits_bring_their_feature_and_class():
     config = from_values({**GOOD, "models": PRICED, "limits": {**BOUND, "rules": [RULE, MONEY]}}, source="x")
     assert "limits" in config.features

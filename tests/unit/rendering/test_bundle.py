@@ -34,6 +34,8 @@ EVERYTHING = {
     "cache_keys": ["ca" * 32],
     "cors": {"origins": ["https://app.example"]},
     "fallback": {"mid_stream": "continue"},
+    "agents": {"default": {}},
+    "protocols": {"ag_ui": True, "copilotkit": True},
     "limits": {
         "rules": [{"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window_seconds": 60}],
     },
@@ -80,6 +82,12 @@ def test_the_hash_follows_the_content():
         ("cors/", {"cors": {"origins": ["https://a.example"]}}, {}),
         ("protocols/ag_ui/", {"protocols": {"ag_ui": True}, "agents": {"default": {}}}, {"agents": {"default": {}}}),
         ("protocols/anthropic/", {"protocols": {"anthropic": True}}, {}),
+        (
+            "protocols/copilotkit/",
+            {"protocols": {"copilotkit": True}, "agents": {"default": {}}},
+            {"agents": {"default": {}}},
+        ),
+        ("protocols/copilotkit_graphql/", {"protocols": {"copilotkit_graphql": True}}, {"agents": {"default": {}}}),
         ("drills/", {"verification": {"drills": True}}, {}),
         ("fallback/step.js", {}, {"fallback": {"enabled": False}}),
         ("breaker/", {}, {"breaker": {"enabled": False}}),
@@ -88,6 +96,7 @@ def test_the_hash_follows_the_content():
         ("auth/signed.js", EVERYTHING, {}),
         ("sessions/socket.js", {"sessions": {"enabled": True}}, {"sessions": {"enabled": True, "sockets": False}}),
         ("sessions/summary.js", EVERYTHING, {"sessions": {"enabled": True}}),
+        ("sessions/threads.js", EVERYTHING, {"sessions": {"enabled": True}}),
         ("sessions/", {"sessions": {"enabled": True}}, {}),
         ("limits/", EVERYTHING, {}),
         ("usage/report.js", EVERYTHING, {"usage": {"enabled": True}}),
@@ -118,14 +127,16 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     untold = bundle(**{**EVERYTHING, "observability": {}})
     off = {"alerts": {}, "observability": {}, "usage": {}}
     unmetered = bundle(**{**EVERYTHING, **off})
-    plain = {**EVERYTHING, **off, "limits": {}}
+    fronted = bundle(**{**EVERYTHING, **off, "limits": {}})
+    plain = {**EVERYTHING, **off, "limits": {}, "protocols": {}}
     unlimited = bundle(**plain)
     socketless = bundle(**{**plain, "sessions": {"enabled": True, "sockets": False}})
     stateless = bundle(**{**plain, "sessions": {"enabled": False}})
     assert stateless.size < 100_000
-    assert socketless.size - stateless.size < 40_000
+    assert socketless.size - stateless.size < 43_000
     assert unlimited.size - socketless.size < 18_000
-    assert unmetered.size - unlimited.size < 13_000
+    assert fronted.size - unlimited.size < 24_000
+    assert unmetered.size - fronted.size < 13_000
     counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}})
     assert counted.size - unmetered.size < 22_000
     assert everything.size - silent.size < 8_000
@@ -144,9 +155,10 @@ def test_rendering_takes_less_than_50_ms():
 
 
 def _seconds(action):
-    start = time.perf_counter()
+    """Of this process's own time: what else a machine does is not the renderer's."""
+    start = time.process_time()
     action()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_every_module_is_valid_javascript(tmp_path):

@@ -12,6 +12,16 @@ test("a preflight is answered without a key, with the headers it asked for", asy
   assert.equal(response.status, 204);
   assert.equal(response.headers.get("access-control-allow-origin"), origin);
   assert.equal(response.headers.get("access-control-allow-headers"), "authorization,x-stainless-lang");
+  assert.equal(response.headers.get("access-control-allow-methods"), "GET, POST, PATCH, DELETE, OPTIONS");
+  assert.equal(response.headers.get("access-control-max-age"), "60");
+});
+
+test("a page may send credentials where its origin is listed as it is, and not by the star", async () => {
+  for (const [origins, allowed, credentials] of [[[origin], origin, "true"], [["*", origin], origin, "true"], [["*"], "*", null]]) {
+    const { chat } = harness({ config: { cors: { origins, max_age_seconds: 60 } } });
+    const { headers } = await chat(ask("x"), { headers: { origin } });
+    assert.deepEqual([headers.get("access-control-allow-origin"), headers.get("access-control-allow-credentials")], [allowed, credentials]);
+  }
 });
 
 test("every answer to a listed origin may be read: whole, streamed and refused", async () => {

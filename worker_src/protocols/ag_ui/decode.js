@@ -1,8 +1,5 @@
-import { EdgeError } from "../../errors.js";
-import { chatRequest, isObject, unsupportedType, wrong } from "../chat.js";
-
-/** Of the application's own properties, those that the model is told. */
-const SETTINGS = { model: "model", temperature: "temperature", maxTokens: "max_tokens", stop: "stop", toolChoice: "tool_choice" };
+import { agentOf, instructions, offered, settingsOf } from "../agents.js";
+import { CONVERSATION_ID, chatRequest, isConversationId, isObject, unsupportedType, wrong } from "../chat.js";
 
 /**
  * A `RunAgentInput` of AG-UI as the neutral chat; what clients send in addition is left alone.
@@ -13,22 +10,30 @@ const SETTINGS = { model: "model", temperature: "temperature", maxTokens: "max_t
  * @throws {EdgeError} agent_not_found, invalid_request, and what a chat request throws
  */
 export function decode(body, config, caller, { parameters: [name] }) {
-  if (!Object.hasOwn(config.agents, name)) {
-    throw new EdgeError("agent_not_found", `The agent '${name.slice(0, 128)}' does not exist.`);
-  }
+  const agent = agentOf(config, name);
   const { threadId, runId, messages = [], tools, context, state, forwardedProps } = checked(body);
-  const agent = config.agents[name];
-  const given = [...instructions(agent, context, state), ...messages.flatMap(message)];
-  const offered = agent.tools === "none" ? [] : (tools ?? []);
+  const own = instructions(agent, context, state);
+  const told = messages.map(message);
   const asked = {
-    ...settings(forwardedProps, agent),
-    ...(offered.length ? { tools: offered.map(tool) } : { tool_choice: undefined }),
-    messages: given,
+    ...settingsOf(forwardedProps, agent),
+    ...offered(agent, (tools ?? []).map(tool)),
+    messages: [...own, ...told.flat()],
     stream: true,
     stream_options: { include_usage: true },
   };
   const version = body.protocolVersion ?? null;
-  return Object.assign(chatRequest(asked, config, caller), { run: { threadId, runId, version } });
+  const ids = messages.flatMap(({ id }, place) => told[place].map(() => (typeof id === "string" ? id : null)));
+  return Object.assign(chatRequest(asked, config, caller), {
+    run: { threadId, runId, version },
+    conversation: config.features.includes("threads") ? threadOf(threadId) : null,
+    turn: { agent: name, own: own.length, ids, leaving: "cancel" },
+  });
+}
+
+/** A thread is a conversation where they are on: its id must do as one. */
+function threadOf(id) {
+  if (!isConversationId(id)) wrong("threadId", `must be ${CONVERSATION_ID}`);
+  return id;
 }
 
 function checked(body) {
@@ -38,22 +43,6 @@ function checked(body) {
   }
   if (body.forwardedProps !== undefined && body.forwardedProps !== null && !isObject(body.forwardedProps)) wrong("forwardedProps", "must be an object");
   return body;
-}
-
-/** What the stack says of the agent, and what the page says of itself. */
-function instructions(agent, context = [], state = null) {
-  const told = agent.instructions === null ? [] : [agent.instructions];
-  if (context.length) told.push(`## Context from the application\n\n${context.map(({ description, value }) => `${description}:\n${value}`).join("\n\n")}`);
-  const empty = state === null || (isObject(state) && Object.keys(state).length === 0);
-  if (!empty) told.push(`## State of the application\n\n${JSON.stringify(state)}`);
-  return told.length ? [{ role: "system", content: told.join("\n\n") }] : [];
-}
-
-function settings(given, agent) {
-  const props = given ?? {};
-  const known = Object.entries(SETTINGS).filter(([name]) => props[name] !== undefined && props[name] !== null);
-  const told = Object.fromEntries(known.map(([name, setting]) => [setting, props[name]]));
-  return agent.model === null ? told : { ...told, model: agent.model };
 }
 
 const tool = ({ name, description, parameters }) => ({ type: "function", function: { name, description, parameters } });

@@ -1,3 +1,5 @@
+import { STOPPED, answerId, callId, resultId } from "./messages.js";
+
 /** What comes after so much silence: a comment, which clients pass over (milliseconds). */
 const QUIET_MS = 15_000;
 
@@ -25,7 +27,7 @@ class Encoder {
 
   constructor(chat) {
     this.#chat = chat;
-    this.#id = crypto.randomUUID().replaceAll("-", "");
+    this.#id = chat.kept?.id ?? crypto.randomUUID().replaceAll("-", "");
   }
 
   encode(event) {
@@ -53,7 +55,9 @@ class Encoder {
     if (event.type === "delta" || event.type === "refusal") return event.text ? [...this.#quieted(), ...this.#text(event.text)] : [];
     if (event.type === "tool_call") return [...this.#quieted(), ...this.#call(event)];
     if (event.type === "usage") this.#usage = usageOf(this.#chat, event.usage);
+    if (event.type === "history") return [{ type: "MESSAGES_SNAPSHOT", messages: event.messages }];
     if (event.type !== "error") return [];
+    if (event.error.code === "run_stopped") return this.#stop();
     this.#failed = true;
     return [{ type: "RUN_ERROR", message: event.error.message, code: event.error.code }];
   }
@@ -93,10 +97,19 @@ class Encoder {
   #call({ index, name, arguments: delta }) {
     const first = [];
     if (!this.#calls.has(index)) {
-      this.#calls.set(index, `call_${this.#id}_${index}`);
+      this.#calls.set(index, callId(this.#id, this.#calls.size));
       first.push({ type: "TOOL_CALL_START", toolCallId: this.#calls.get(index), toolCallName: name, parentMessageId: this.#message });
     }
     return delta ? [...first, { type: "TOOL_CALL_ARGS", toolCallId: this.#calls.get(index), delta }] : first;
+  }
+
+  /** Who stops a run wants no error; the calls that were made are not to be carried out. */
+  #stop() {
+    const ids = [...this.#calls.values()];
+    const closed = [...this.#quieted(), ...this.#closed()];
+    this.#speaking = false;
+    this.#calls.clear();
+    return [...closed, ...ids.map((toolCallId) => ({ type: "TOOL_CALL_RESULT", messageId: resultId(toolCallId), toolCallId, content: STOPPED, role: "tool" }))];
   }
 
   #closed() {
@@ -106,7 +119,7 @@ class Encoder {
 
   /** Text and calls of one turn are one message to the client. */
   get #message() {
-    return `msg_${this.#id}`;
+    return answerId(this.#id);
   }
 }
 

@@ -11,7 +11,7 @@ export const anthropic = {
     { ...POST, name: "messages", endpoint: "/v1/messages" },
     { ...POST, name: "count_tokens", endpoint: "/v1/messages/count_tokens" },
   ],
-  pages: { count_tokens: countTokens },
+  pages: () => ({ count_tokens: countTokens }),
   decode,
   encodeAnswer,
   encoder,

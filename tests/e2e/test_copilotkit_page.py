@@ -1,0 +1,175 @@
+"""The example chat in a real browser, on three versions of CopilotKit: it streams, acts, stops, and is reloaded."""
+
+import functools
+import json
+import shutil
+import subprocess
+import threading
+from http.server import ThreadingHTTPServer
+
+import httpx
+import pytest
+from edgewright.localcloud.runtime.install import npm_ci
+from edgewright.paths import STATE_VARIABLE
+from edgewright_verify.upstream import ScriptedUpstream
+from playwright.sync_api import expect, sync_playwright
+
+from .conftest import ROOT
+from .stage import KEY, Stage, fresh
+from .test_page import CHROMIUM, FLAGS, Quiet
+
+FOLDER = ROOT / "examples" / "copilotkit-chat"
+VERSIONS = ["1.10", "1.60", "1.74"]
+# Later pages ask for fonts and an inspector elsewhere: nothing outside this machine is reached.
+ALONE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+LAVENDER = "rgb(230, 230, 250)"
+ANSWER = ".copilotKitAssistantMessage"
+STOP = "[data-test-id=copilot-chat-request-in-progress]"
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium"),
+    pytest.mark.usefixtures("patient"),
+]
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """The folder with its bundles; what they are made of (860 MB) is installed when its lock has changed."""
+    lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        npm_ci(FOLDER)
+    subprocess.run([shutil.which("node"), "build.mjs"], cwd=FOLDER, check=True)
+    return FOLDER
+
+
+@pytest.fixture(scope="module")
+def origin(pages):
+    handler = functools.partial(Quiet, directory=str(pages))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory, origin):
+    """The local cloud's own models: they call a tool that is named, and are slow where they are asked to be."""
+    folder = tmp_path_factory.mktemp("chat")
+    changes = {
+        "upstreams": {"ai": {"type": "workers-ai"}},
+        "models": {"small": {"targets": [{"upstream": "ai", "model": "@cf/meta/llama-3.1-8b-instruct"}]}},
+        "default_model": "small",
+        "agents": {"default": {}},
+        "protocols": {"copilotkit": True, "copilotkit_graphql": True},
+        "cors": {"origins": [origin]},
+    }
+    with ScriptedUpstream() as unused, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE_VARIABLE, str(folder))
+        with Stage(folder, unused, **changes) as made:
+            yield made
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request):
+    return request.param
+
+
+@pytest.fixture
+def patient():
+    """A bundle of 17 MB and 200 words of an answer take their time on a machine that does other things too."""
+    expect.set_options(timeout=60_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture
+def visit(origin, stage, version, tmp_path):
+    """Opens the page with a key."""
+    with (
+        sync_playwright() as driver,
+        driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, ALONE]) as browser,
+    ):
+        opened = browser.new_page(viewport={"width": 900, "height": 700})
+        opened.set_default_timeout(60_000)
+
+        def visit(key=KEY):
+            opened.goto(f"{origin}/?copilotkit={version}&url={stage.url}")
+            opened.get_by_label("Key").fill(key)
+            opened.get_by_role("button", name="Connect").click()
+            return settled(opened)
+
+        yield visit
+        opened.screenshot(path=tmp_path / f"{version}.png")
+
+
+def settled(page):
+    """When a page has asked what it asks on its load, it takes messages."""
+    expect(page.locator(ANSWER).first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def say(page, text):
+    """A page takes a message when it has the whole answer to the one before."""
+    expect(page.locator(STOP)).to_have_count(0)
+    page.get_by_role("textbox").fill(text)
+    page.get_by_role("textbox").press("Enter")
+    expect(page.locator(".copilotKitUserMessage").last).to_have_text(text)
+
+
+def calls(stage, mark):
+    """The model's own log of the calls that hold a text."""
+    headers = {"authorization": f"Bearer {stage.cloud.token}"}
+    every = httpx.get(f"{stage.cloud.control_url}/model-calls", headers=headers).json()
+    return [call for call in every if mark in json.dumps(call["body"])]
+
+
+def test_an_answer_comes_and_an_action_runs_once_and_is_told(visit, stage):
+    page, mark = visit(), fresh()
+    say(page, f"hello {mark}")
+    expect(page.locator(ANSWER).last).to_contain_text(f'You wrote "hello {mark}".')
+    say(page, f"{mark}: please set_background to Lavender")
+    expect(page.locator(".page")).to_have_css("background-color", LAVENDER)
+    expect(page.locator(ANSWER).last).to_contain_text("The tool answered: The background is Lavender now.")
+    _, acting, following = calls(stage, mark)
+    assert [tool["function"]["name"] for tool in acting["body"]["tools"]] == ["set_background"]
+    told = json.dumps(following["body"]["messages"])
+    assert told.count("The page's background color") == 1
+    assert [message["role"] for message in following["body"]["messages"]][-2:] == ["assistant", "tool"]
+
+
+def test_stop_ends_a_long_answer_and_the_model(visit, stage):
+    page, mark = visit(), fresh()
+    say(page, f"a slow answer {mark}")
+    expect(page.locator(ANSWER).last).to_contain_text("word5 ")
+    page.locator(STOP).click()
+    expect(page.locator(STOP)).to_have_count(0)
+    while (call := calls(stage, mark)[0])["outcome"] is None:
+        pass
+    assert call["outcome"] == "cancelled"
+    assert 4 < call["tokens"] < 150
+    said = page.locator(ANSWER).last.inner_text()
+    say(page, f"hello {mark}")
+    expect(page.locator(ANSWER).last).to_contain_text(f'You wrote "hello {mark}".')
+    expect(page.locator(ANSWER).nth(1)).to_have_text(said)
+
+
+@pytest.mark.parametrize("version", ["1.60", "1.74"], indirect=True)
+def test_a_thread_survives_a_reload_and_its_run_goes_on(visit):
+    page, mark = visit(), fresh()
+    say(page, f"hello {mark}")
+    expect(page.locator(ANSWER).last).to_contain_text(f'You wrote "hello {mark}".')
+    say(page, f"a slow answer {mark}")
+    expect(page.locator(ANSWER).last).to_contain_text("word5 ")
+    page.reload()
+    expect(page.locator(".copilotKitUserMessage")).to_have_text([f"hello {mark}", f"a slow answer {mark}"])
+    expect(page.locator(ANSWER).nth(1)).to_contain_text(f'You wrote "hello {mark}".')
+    expect(page.locator(ANSWER).last).to_contain_text("word1 word2 word3")
+    expect(page.locator(ANSWER).last).to_contain_text("word200")
+
+
+@pytest.mark.parametrize("version", ["1.10"], indirect=True)
+def test_a_refusal_is_shown(visit):
+    page = visit("sk-edge-wrong")
+    say(page, "hello")
+    expect(page.get_by_text("This key is not known here.")).to_be_visible()

@@ -1,0 +1,130 @@
+import { agentOf, instructions, offered, settingsOf } from "../agents.js";
+import { chatRequest, isObject, wrong } from "../chat.js";
+
+const AT = "variables.data";
+
+/** An agent of a page that names none, where the stack has no `default`. */
+const NONE = { model: null, instructions: null, tools: "client" };
+
+/**
+ * The variables of a `generateCopilotResponse` as the neutral chat, by the input types of CopilotKit 1.10.6; what clients send in
+ * addition is left alone. The answer is a stream where the caller takes `multipart/mixed` and the stack streams.
+ * @param {{variables: {data: object, properties?: object}}} body
+ * @param {object} config
+ * @param {{models: string[]|null}} caller
+ * @param {object} _route
+ * @param {Headers} headers
+ * @throws {EdgeError} agent_not_found, invalid_request, and what a chat request throws
+ */
+export function decode({ variables }, config, caller, _route, headers) {
+  const data = checked(variables?.data);
+  const agent = chosen(data.agentSession, config);
+  const { frontend, messages, forwardedParameters, threadId, runId } = data;
+  const talk = history(messages);
+  const stream = config.features.includes("streaming") && (headers.get("accept") ?? "").includes("multipart/mixed");
+  const asked = {
+    ...settingsOf({ ...variables.properties, ...toolChoice(forwardedParameters) }, agent),
+    ...offered(agent, actions(frontend?.actions)),
+    messages: [...instructions(agent, unsaid(data.context, talk), stateOf(data)), ...talk],
+    stream,
+    ...(stream ? { stream_options: { include_usage: true } } : {}),
+  };
+  return Object.assign(chatRequest(asked, config, caller), { run: { threadId: threadId ?? crypto.randomUUID(), runId: runId ?? null } });
+}
+
+function checked(data) {
+  if (!isObject(data)) wrong(AT, "must be an object");
+  for (const key of ["frontend", "forwardedParameters", "agentSession"]) {
+    if (!isObject(data[key] ?? {})) wrong(`${AT}.${key}`, "must be an object");
+  }
+  for (const key of ["threadId", "runId"]) if (typeof (data[key] ?? "") !== "string") wrong(`${AT}.${key}`, "must be a string");
+  const lists = [["messages", data.messages], ["context", data.context], ["agentStates", data.agentStates], ["frontend.actions", data.frontend?.actions]];
+  for (const [key, value] of lists) {
+    if (!Array.isArray(value ?? []) || !(value ?? []).every(isObject)) wrong(`${AT}.${key}`, "must be a list of objects");
+  }
+  return data;
+}
+
+function chosen(session, config) {
+  const name = session?.agentName;
+  if (name === undefined) return config.agents.default ?? NONE;
+  if (typeof name !== "string") wrong(`${AT}.agentSession.agentName`, "must be a string");
+  return agentOf(config, name);
+}
+
+/** Parameters with the choice of a tool as OpenAI writes it. */
+function toolChoice(given) {
+  const { toolChoice: choice, toolChoiceFunctionName: name, ...parameters } = Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== null));
+  if (choice === "function" && typeof name !== "string") wrong(`${AT}.forwardedParameters.toolChoiceFunctionName`, "must be a string");
+  if (choice === "function") return { ...parameters, toolChoice: { type: "function", function: { name } } };
+  return choice === undefined ? parameters : { ...parameters, toolChoice: choice };
+}
+
+const actions = (given) => (given ?? []).flatMap((each, index) => (each.available === "disabled" ? [] : [tool(each, index)]));
+
+function tool({ name, description, jsonSchema }, index) {
+  const at = `${AT}.frontend.actions[${index}]`;
+  if (typeof name !== "string") wrong(`${at}.name`, "must be a string");
+  return { type: "function", function: { name, description, parameters: parsed(jsonSchema, `${at}.jsonSchema`) } };
+}
+
+/** An object that travels as a text. */
+function parsed(text, at) {
+  let value = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // told below
+  }
+  if (!isObject(value)) wrong(at, "must be the JSON of an object");
+  return value;
+}
+
+/** The chat of 1.10 writes its context into its own system message: what the talk tells already is not told again. */
+function unsaid(context, talk) {
+  const told = talk.filter(({ role }) => role === "system").map(({ content }) => content);
+  return (context ?? []).filter(({ description, value }) => !told.some((text) => text.includes(`${description}: ${value}`)));
+}
+
+/** The state that the page keeps for the agent it runs, null if it runs none. */
+function stateOf({ agentSession, agentStates }) {
+  const index = (agentStates ?? []).findIndex(({ agentName }) => agentName === agentSession?.agentName);
+  return index < 0 ? null : parsed(agentStates[index].state, `${AT}.agentStates[${index}].state`);
+}
+
+/** Kinds of messages: the texts that they must have, and what they are as OpenAI's. An agent's state is for the page alone. */
+const KINDS = {
+  textMessage: [["role", "content"], ({ role, content }) => ({ role: role === "developer" ? "system" : role, content })],
+  imageMessage: [["role", "format", "bytes"], ({ role, ...image }) => ({ role, content: [{ type: "image_url", image_url: { url: dataUrl(image) } }] })],
+  actionExecutionMessage: [["name", "arguments"], ({ name, arguments: text }, id) => ({ role: "assistant", content: null, tool_calls: [{ id, type: "function", function: { name, arguments: text } }] })],
+  resultMessage: [["actionExecutionId", "result"], ({ actionExecutionId, result }) => ({ role: "tool", tool_call_id: actionExecutionId, content: result })],
+  agentStateMessage: [[], () => null],
+};
+
+const dataUrl = ({ format, bytes }) => `data:${format.includes("/") ? format : `image/${format}`};base64,${bytes}`;
+
+/** What models are told of the talk: the calls of a turn in one message with its text, no call without its result and no result without its call. */
+function history(given) {
+  const all = given ?? [];
+  const results = new Set(all.map(({ resultMessage }) => resultMessage?.actionExecutionId));
+  const calls = new Set(all.filter(({ actionExecutionMessage }) => actionExecutionMessage).map(({ id }) => id));
+  const talk = [];
+  for (const [index, each] of all.entries()) {
+    const message = messageOf(each, `${AT}.messages[${index}]`);
+    if (message?.tool_calls && !results.has(each.id)) continue;
+    if (message?.role === "tool" && !calls.has(message.tool_call_id)) continue;
+    if (message?.tool_calls && talk.at(-1)?.role === "assistant") talk.push(joined(talk.pop(), message));
+    else if (message) talk.push(message);
+  }
+  return talk;
+}
+
+function messageOf(given, at) {
+  const kind = Object.keys(KINDS).find((each) => isObject(given[each]));
+  if (kind === undefined) wrong(at, `must hold one of ${Object.keys(KINDS).join(", ")}`);
+  const [texts, read] = KINDS[kind];
+  for (const field of texts) if (typeof given[kind][field] !== "string") wrong(`${at}.${kind}.${field}`, "must be a string");
+  return read(given[kind], given.id);
+}
+
+const joined = ({ content, tool_calls: before = [] }, { tool_calls: calls }) => ({ role: "assistant", content: content || null, tool_calls: [...before, ...calls] });
