@@ -1,9 +1,12 @@
 import { EdgeError } from "../errors.js";
+import { isObject } from "./checks.js";
 
 /**
  * The neutral chat request that every protocol decodes into, with OpenAI's chat completion as its base:
  * `{model, requested, targets, messages, settings, stream, include_usage, conversation}`; `settings` holds everything else
- * that the model is to be told (temperature, tools, response_format, ...), untouched.
+ * that the model is to be told (temperature, tools, response_format, ...), untouched. A protocol may add `store`: true keeps the answer as a turn of
+ * a conversation of its own where none is named, false keeps none; and `turn`, `{follows, instructions}`, of a turn whose messages are all new: the run
+ * that it goes on from (null: whichever is the last), and instructions for this turn alone; `told` is kept with its run for who reads it again.
  *
  * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage}`. Neutral stream events:
  * `{type: "delta", text}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
@@ -22,7 +25,6 @@ const RANGES = {
 const COUNTS = ["max_tokens", "max_completion_tokens", "n", "top_logprobs", "seed"];
 const AT_LEAST_ONE = ["max_tokens", "max_completion_tokens", "n"];
 
-const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const isText = (value) => typeof value === "string";
 
 /** Kinds of further settings: what they must be, and in words. */

@@ -4,6 +4,7 @@ import { tokensOf } from "../protocols/chat.js";
 import { Directory } from "./directory.js";
 import { news, parted, turnsOf, windowed } from "./history.js";
 import { follow } from "./log.js";
+import { goesOn } from "./onward.js";
 import { askObject, plainOf } from "./remote.js";
 import { Run } from "./run.js";
 import { Store } from "./store.js";
@@ -133,6 +134,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
 
     async #take(turn, previous) {
       const { id, key, digest, chat, overlap } = turn;
+      goesOn(this.#store, chat.turn?.follows);
       if (this.#active && overlap === "reject") throw busy("A turn of this conversation is going on.");
       if (this.#runs.size > MOST_QUEUED) throw busy("Too many turns of this conversation are waiting.");
       const now = Date.now();
@@ -189,27 +191,28 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     }
 
     async #answered(run, context) {
-      const added = this.#added(run);
-      context.chat.messages = await this.#window(added, context);
+      const talk = this.#added(run, context.chat.turn);
+      context.chat.messages = await this.#window(talk, context);
       return answer(context);
     }
 
     /** What this turn adds to what is known; kept as its messages. */
-    #added(run) {
+    #added(run, turn) {
       const known = this.#store.told().map(({ message }) => message);
       const sent = this.#store.messagesOf(run);
       const { instructions } = parted(sent);
       const held = this.#store.fact("instructions") ?? [];
-      const changed = instructions.length > 0 && JSON.stringify(instructions) !== JSON.stringify(held);
-      const added = [...(changed ? instructions : []), ...news(known, sent)];
-      this.#store.replaceMessages(run, added);
-      if (changed) this.#store.keep("instructions", instructions);
-      return parted(added).talk;
+      const told = turn ? [...held, ...instructions] : instructions;
+      const changed = instructions.length > 0 && JSON.stringify(told) !== JSON.stringify(held);
+      const talk = turn ? parted(sent).talk : news(known, sent);
+      this.#store.replaceMessages(run, [...(changed ? instructions : []), ...talk]);
+      if (changed) this.#store.keep("instructions", told);
+      return talk;
     }
 
     /** What the model is told: the instructions, as much of the talk as fits, and the new messages. */
     async #window(added, context) {
-      const instructions = this.#store.fact("instructions") ?? [];
+      const instructions = [...(context.chat.turn?.instructions ?? []), ...(this.#store.fact("instructions") ?? [])];
       const turns = [...turnsOf(this.#store.told())].map(([run, messages]) => ({ run, messages: parted(messages).talk }));
       const most = config.sessions.max_context_tokens;
       const budget = most === null ? Infinity : most - tokensOf([...instructions, ...added]);
@@ -310,7 +313,7 @@ const missing = () => new EdgeError("not_found", "There is no such conversation 
 const busy = (message) => new EdgeError("conversation_busy", message, { headers: { "retry-after": "1" } });
 
 /** What a replay must know of a request to give the same bytes again. */
-const askedOf = ({ model, requested, include_usage: usage, stream }) => ({ model, requested, include_usage: usage, stream });
+const askedOf = ({ model, requested, include_usage: usage, stream, told }) => ({ model, requested, include_usage: usage, stream, told });
 
 /** What the count of a turn must know of it, if the object is lost before its end. */
 const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed, headers }) => ({

@@ -3,7 +3,7 @@ import { deadline } from "../upstream/deadline.js";
 import { Lines } from "./lines.js";
 import { ROUTES, pages } from "./pages.js";
 import { Remote, keptChat } from "./remote.js";
-import { LEAVINGS, OVERLAPS, chosen, idOf, turnOf } from "./turn.js";
+import { LEAVINGS, OVERLAPS, chosen, idOf, newId, turnOf, wrong } from "./turn.js";
 
 /**
  * Conversations: a chat request that names one is answered by the conversation's object, which knows what was said
@@ -20,11 +20,14 @@ const PASSED = ["cache-control", "traceparent", "x-edge-deadline-ms"];
 
 function turns(config) {
   return async (context, next) => {
-    const given = context.request.headers.get("x-conversation-id") ?? context.chat.conversation;
-    if (given === null) return next();
-    const id = idOf(given);
+    const { chat, request } = context;
+    const given = request.headers.get("x-conversation-id") ?? chat.conversation;
+    if (given === null && !chat.store) return next();
+    if (chat.store === false) throw wrong("store", "must not be false for a turn of a conversation, which keeps what is said");
+    const id = given === null ? await newId(request.headers.get("idempotency-key")) : idOf(given);
+    chat.conversation = id;
     deadline(context, Infinity); // what is wrong with it is told before there is a run
-    return new Turn(context, id, await turnOf(context.chat, context.caller, askedFor(context, id, config.sessions))).outcome();
+    return new Turn(context, id, await turnOf(chat, context.caller, askedFor(context, id, config.sessions))).outcome();
   };
 }
 

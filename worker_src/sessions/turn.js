@@ -18,6 +18,11 @@ export function idOf(given) {
   return given;
 }
 
+/** The id of a new conversation; of the same one for a request that comes again with its Idempotency-Key. */
+export async function newId(key) {
+  return `conv_${key === null ? crypto.randomUUID().replaceAll("-", "") : (await sha256(key)).slice(0, 32)}`;
+}
+
 /** One of a few words, the stack's word where none is given. */
 export function chosen(param, given, words, usual) {
   if (given === null) return usual;
@@ -40,6 +45,9 @@ export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, 
   }
   if (chat.messages.some((message) => utf8(JSON.stringify(message)).length > MOST_MESSAGE)) {
     throw new EdgeError("request_too_large", `A message of a conversation has at most ${MOST_MESSAGE} bytes.`, { param: "messages" });
+  }
+  if (utf8(JSON.stringify(chat.told ?? null)).length > MOST_MESSAGE) {
+    throw new EdgeError("request_too_large", `What a response tells of its request (instructions, tools, ...) has at most ${MOST_MESSAGE} bytes.`);
   }
   if (key !== null && !KEY.test(key)) throw wrong(keyed, "must be 1 to 255 visible characters");
   return {

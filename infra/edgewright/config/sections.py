@@ -143,6 +143,8 @@ class Protocols(Section):
     ag_ui: bool = Field(
         default=False, description="AG-UI: `POST /agent/{id}/run`, for each of `agents`; needs `streaming.enabled`"
     )
+    responses: bool = Field(default=False, description="OpenAI's Responses API: `POST /v1/responses`")
+    completions: bool = Field(default=False, description="OpenAI's legacy text completions: `POST /v1/completions`")
 
 
 class Timeouts(Section):

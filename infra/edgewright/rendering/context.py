@@ -50,6 +50,8 @@ OBJECTS = {
 PROTOCOLS = {
     "openai": Part("openai", "protocols/openai/protocol.js", "openai"),
     "ag_ui": Part("ag_ui", "protocols/ag_ui/protocol.js", "agUi"),
+    "responses": Part("responses", "protocols/responses/protocol.js", "responses"),
+    "completions": Part("completions", "protocols/completions/protocol.js", "completions"),
 }
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),
