@@ -1,5 +1,6 @@
 import { Collector } from "../protocols/collector.js";
 import { deadline } from "../upstream/deadline.js";
+import { keptPages } from "./kept.js";
 import { Lines } from "./lines.js";
 import { ROUTES, pages } from "./pages.js";
 import { Remote, keptChat } from "./remote.js";
@@ -10,10 +11,14 @@ import { LEAVINGS, OVERLAPS, chosen, idOf, newId, turnOf, wrong } from "./turn.j
  * before and keeps what is said now; the rest of the pipeline runs there.
  * @param {object} config
  * @param {{protocols: object, relay: Function|undefined, sockets: object|undefined}} serving how its answers are written
- * @returns {{routes: object[], pages: Function, turn: Function}} the routes under /v1/conversations, and the two steps
+ * @returns {{routes: object[], pages: Function, turn: Function}} the routes under /v1/conversations and those of kept answers, and the two steps
  */
 export function sessions(config, { sockets, ...serving }) {
-  return { routes: [...ROUTES, ...(sockets?.routes ?? [])], pages: pages({ ...serving, more: sockets?.pages ?? {} }), turn: turns(config) };
+  const { protocols, relay } = serving;
+  const kept = Object.values(protocols).filter((protocol) => protocol.kept);
+  const more = Object.assign({ ...sockets?.pages }, ...kept.map((protocol) => keptPages(protocol, relay)));
+  const routes = [...ROUTES, ...(sockets?.routes ?? []), ...kept.flatMap((protocol) => protocol.kept.routes)];
+  return { routes, pages: pages({ ...serving, more }), turn: turns(config) };
 }
 
 const PASSED = ["cache-control", "traceparent", "x-edge-deadline-ms"];

@@ -37,9 +37,9 @@ export function responseOf({ id, created }, { requested: model, told }, { status
 }
 
 /** An error's code within a response, for which the SDKs know a few words only. */
-function wordOf({ code, type }) {
+function wordOf({ code, status }) {
   if (code === "rate_limit_exceeded") return code;
-  return type === "invalid_request_error" ? "invalid_prompt" : "server_error";
+  return status === 400 ? "invalid_prompt" : "server_error";
 }
 
 function usageOf({ prompt_tokens: input = 0, completion_tokens: output = 0, ...more }) {
@@ -53,12 +53,20 @@ function usageOf({ prompt_tokens: input = 0, completion_tokens: output = 0, ...m
 }
 
 /** A whole answer as a response. */
-export function encodeAnswer(answer, chat) {
+export const encodeAnswer = (answer, chat) => encodeKept(answer, chat, { status: "completed" });
+
+/**
+ * What there is of an answer, as a response.
+ * @param {object} answer
+ * @param {object} chat
+ * @param {{status: string, error?: EdgeError|null}} end `completed` of an answer that has its finish
+ */
+export function encodeKept(answer, chat, { status: ended, error = null }) {
   const who = identity(chat);
   const output = new Output(who.stem);
   for (const event of answerEvents(answer)) output.take(event);
   const { usage, edge, finish_reason: finish } = answer;
-  const status = endOf(finish);
-  output.close(status);
-  return responseOf(who, chat, { status, output: output.items, finish, usage, edge });
+  const status = ended === "completed" ? endOf(finish) : ended;
+  if (ended === "completed") output.close(status);
+  return responseOf(who, chat, { status, output: output.items, finish, usage, error, edge });
 }

@@ -1,13 +1,14 @@
 import { endOf, identity, responseOf } from "./answer.js";
 import { Output } from "./output.js";
 
-/** An encoder of one stream. The same events give the same frames each time, with the same numbers. */
-export const encoder = (chat) => new Encoder(chat);
+/** An encoder of one stream. The same events give the same frames each time, with the same numbers; those up to `after` are left out. */
+export const encoder = (chat, after = -1) => new Encoder(chat, after);
 
 class Encoder {
   #chat;
   #who;
   #output;
+  #after;
   #number = 0;
   #started = false;
   #failed = false;
@@ -15,8 +16,9 @@ class Encoder {
   #usage = null;
   #edge;
 
-  constructor(chat) {
+  constructor(chat, after) {
     this.#chat = chat;
+    this.#after = after;
     this.#who = identity(chat);
     this.#output = new Output(this.#who.stem);
   }
@@ -62,6 +64,7 @@ class Encoder {
   #frame([type, fields]) {
     const number = this.#number;
     this.#number += 1;
+    if (number <= this.#after) return "";
     return `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: number, ...fields })}\n\n`;
   }
 }

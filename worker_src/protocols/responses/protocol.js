@@ -1,6 +1,7 @@
-import { encodeAnswer } from "./answer.js";
+import { encodeAnswer, encodeKept } from "./answer.js";
 import { decode } from "./decode.js";
 import { encoder } from "./encoder.js";
+import { placeOf } from "./ids.js";
 
 /** OpenAI's Responses API. https://platform.openai.com/docs/api-reference/responses */
 export const responses = {
@@ -8,4 +9,12 @@ export const responses = {
   decode,
   encodeAnswer,
   encoder,
+  kept: {
+    routes: [
+      { name: "response", scope: "conversations", endpoint: "/v1/responses/{id}", methods: ["GET", "DELETE"] },
+      { name: "cancel_response", scope: "conversations", endpoint: "/v1/responses/{id}/cancel", methods: ["POST"] },
+    ],
+    placeOf,
+    encode: encodeKept,
+  },
 };
