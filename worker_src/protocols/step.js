@@ -6,8 +6,9 @@ const WHOLE = { "content-type": "application/json", "cache-control": "no-store" 
 export const STREAM = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
 
 /**
- * Front ends' protocols, each a folder: `{routes, decode(body, config, caller, route), encodeAnswer?(answer, chat), encoder?(chat), stream?}`.
- * An encoder is `{encode(event), end, quiet?: {after, text}}`, `stream` the headers of its streams where they are not those of events.
+ * Front ends' protocols, each a folder: `{routes, decode(body, config, caller, route), encodeAnswer?(answer, chat), encoder?(chat), stream?, kept?}`.
+ * An encoder is `{encode(event), end, quiet?: {after, text}}`, `stream` the headers of its streams where they are not those of events;
+ * `kept` is of answers that have an address (sessions/kept.js).
  *
  * Decodes the request into the neutral chat, lets the rest of the pipeline answer it, and encodes the outcome.
  * Steps after this one return neutral outcomes: `{answer}` or `{events}` (an async iterator of lists of events).

@@ -20,6 +20,8 @@ const FIXED = {
   truncation: [(value) => value === "disabled", "leave it out, and send what fits"],
 };
 
+const TEXTS = ["instructions", "previous_response_id", "prompt_cache_key", "service_tier", "reasoning.effort", "reasoning.summary", "text.verbosity"];
+
 const KNOWN = new Set([...PASSED, ...READ, ...Object.keys(FIXED)]);
 
 /** What a refusal of the neutral chat is called here. */
@@ -37,7 +39,6 @@ export function decode(body, config, caller) {
   checkFields(body);
   const store = stored(body, config);
   const { instructions, previous_response_id: previous } = body;
-  if (!isAbsent(instructions) && typeof instructions !== "string") throw wrong("instructions", "must be a string");
   const instructing = instructions ? [{ role: "system", content: instructions }] : [];
   const input = messagesOf(body.input);
   const asked = {
@@ -62,6 +63,10 @@ function checkFields(body) {
     const [fits, fix] = Object.hasOwn(FIXED, name) ? FIXED[name] : [() => true];
     if (!fits(value)) throw unsupported(name, fix);
   }
+  for (const name of TEXTS) {
+    const value = name.split(".").reduce((within, key) => within?.[key], body);
+    if (!isAbsent(value) && typeof value !== "string") throw wrong(name, "must be a string");
+  }
   for (const name of ["text", "reasoning", "metadata"]) if (!isAbsent(body[name]) && !isObject(body[name])) throw wrong(name, "must be an object");
   for (const name of ["store", "parallel_tool_calls"]) if (!isAbsent(body[name]) && typeof body[name] !== "boolean") throw wrong(name, "must be true or false");
 }
@@ -76,7 +81,6 @@ function stored({ store }, { features }) {
 /** The conversation that the request is a turn of. */
 function place({ previous_response_id: previous, conversation }, { features }) {
   if (isAbsent(previous)) return { conversation };
-  if (typeof previous !== "string") throw wrong("previous_response_id", "must be a string");
   if (!isAbsent(conversation)) throw wrong("previous_response_id", "and 'conversation' exclude each other: send one of them");
   if (!features.includes("sessions")) throw unsupported("previous_response_id", "conversations are off on this proxy; send the whole talk as input");
   const found = placeOf(previous);
