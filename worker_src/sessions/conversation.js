@@ -4,7 +4,6 @@ import { tokensOf } from "../protocols/chat.js";
 import { Directory } from "./directory.js";
 import { news, parted, turnsOf, windowed } from "./history.js";
 import { follow } from "./log.js";
-import { goesOn } from "./onward.js";
 import { askObject, plainOf } from "./remote.js";
 import { Run } from "./run.js";
 import { Store } from "./store.js";
@@ -20,11 +19,12 @@ const MOST_QUEUED = 32;
 
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
- * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets,
+ * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets, `goesOn` refuses a turn
+ * that cannot go on from the run it names,
  * `summarise` have summaries of what no longer fits; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
  * they ask is in sessions/remote.js.
  */
-export function conversation(config, answer, { sockets, summarise, lost }) {
+export function conversation(config, answer, { sockets, goesOn, summarise, lost }) {
   return class Conversation {
     #store;
     #directory;
@@ -134,7 +134,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
 
     async #take(turn, previous) {
       const { id, key, digest, chat, overlap } = turn;
-      goesOn(this.#store, chat.turn?.follows);
+      goesOn?.(this.#store, chat.turn?.follows);
       if (this.#active && overlap === "reject") throw busy("A turn of this conversation is going on.");
       if (this.#runs.size > MOST_QUEUED) throw busy("Too many turns of this conversation are waiting.");
       const now = Date.now();

@@ -2,6 +2,7 @@ import { EdgeError } from "../errors.js";
 import { Collector } from "../protocols/collector.js";
 import { STREAM } from "../protocols/step.js";
 import { Lines } from "./lines.js";
+import { goesOn } from "./onward.js";
 import { Remote, keptChat } from "./remote.js";
 import { wrong } from "./turn.js";
 
@@ -13,12 +14,18 @@ const STATUSES = {
 const OPEN = ["queued", "running"];
 
 /**
- * Answers under an id that their protocol gave them (`kept: {routes, placeOf(id), encode(answer, chat, end)}`): read again, stopped, deleted.
- * @param {object} protocol
+ * Answers under an id that their protocol gave them (`kept: {routes, placeOf(id), encode(answer, chat, end)}`): read again, stopped, deleted,
+ * and gone on from. A feature of its own, for stacks with such a protocol.
+ * @param {object[]} protocols
  * @param {Function|undefined} relay
- * @returns {Record<string, (context: object) => Promise<Response>>} pages by their routes' names
+ * @returns {{routes: object[], pages: Record<string, (context: object) => Promise<Response>>, goesOn: Function}}
  */
-export function keptPages({ kept, encoder }, relay) {
+export function keptResponses(protocols, relay) {
+  const having = protocols.filter(({ kept }) => kept);
+  return { routes: having.flatMap(({ kept }) => kept.routes), pages: Object.assign({}, ...having.map((each) => pagesOf(each, relay))), goesOn };
+}
+
+function pagesOf({ kept, encoder }, relay) {
   return {
     response: (context) => {
       const found = new Kept(context, kept);

@@ -1,6 +1,5 @@
 import { Collector } from "../protocols/collector.js";
 import { deadline } from "../upstream/deadline.js";
-import { keptPages } from "./kept.js";
 import { Lines } from "./lines.js";
 import { ROUTES, pages } from "./pages.js";
 import { Remote, keptChat } from "./remote.js";
@@ -10,15 +9,12 @@ import { LEAVINGS, OVERLAPS, chosen, idOf, newId, turnOf, wrong } from "./turn.j
  * Conversations: a chat request that names one is answered by the conversation's object, which knows what was said
  * before and keeps what is said now; the rest of the pipeline runs there.
  * @param {object} config
- * @param {{protocols: object, relay: Function|undefined, sockets: object|undefined}} serving how its answers are written
+ * @param {{protocols: object, relay: Function|undefined, sockets: object|undefined, kept: object|undefined}} serving how its answers are written
  * @returns {{routes: object[], pages: Function, turn: Function}} the routes under /v1/conversations and those of kept answers, and the two steps
  */
-export function sessions(config, { sockets, ...serving }) {
-  const { protocols, relay } = serving;
-  const kept = Object.values(protocols).filter((protocol) => protocol.kept);
-  const more = Object.assign({ ...sockets?.pages }, ...kept.map((protocol) => keptPages(protocol, relay)));
-  const routes = [...ROUTES, ...(sockets?.routes ?? []), ...kept.flatMap((protocol) => protocol.kept.routes)];
-  return { routes, pages: pages({ ...serving, more }), turn: turns(config) };
+export function sessions(config, { sockets, kept, ...serving }) {
+  const routes = [...ROUTES, ...(sockets?.routes ?? []), ...(kept?.routes ?? [])];
+  return { routes, pages: pages({ ...serving, more: { ...sockets?.pages, ...kept?.pages } }), turn: turns(config) };
 }
 
 const PASSED = ["cache-control", "traceparent", "x-edge-deadline-ms"];

@@ -37,6 +37,7 @@ FEATURES = {
             "usage",
         )
     },
+    "kept_responses": Part("kept_responses", "sessions/kept.js", "keptResponses"),
     "sockets": Part("sockets", "sessions/upgrade.js", "sockets"),
     "summaries": Part("summaries", "sessions/summary.js", "summaries"),
     "reports": Part("reports", "usage/report.js", "reports"),

@@ -11,7 +11,7 @@ const TOOL = { type: "function", name: "paint", description: "Paints", parameter
 
 const serving = ({ frames, ...more } = {}) =>
   harness({ protocols: { responses }, ...(frames ? { models: { one: () => sse(...frames, "[DONE]") } } : {}), ...more });
-const keeping = (more = {}) => serving({ including: ["sessions"], ...more });
+const keeping = (more = {}) => serving({ including: ["sessions", "kept_responses"], ...more });
 const respond = (proxy, body, options = {}) => proxy.fetch("/v1/responses", { method: "POST", body: { input: "hi", ...body }, ...options });
 const made = async (proxy, body, options) => (await respond(proxy, body, options)).json();
 

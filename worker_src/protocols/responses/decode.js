@@ -15,7 +15,7 @@ const READ = [
 /** Fields with one value that is fine, as it asks for what happens anyway; and what to do instead of another. */
 const FIXED = {
   background: [(value) => value === false, "wait for the answer; one that is kept (store) goes on when its caller leaves"],
-  include: [(value) => Array.isArray(value) && value.every((each) => each === "reasoning.encrypted_content"), "leave it out; there is nothing further to include"],
+  include: [(value) => Array.isArray(value) && value.every((each) => each === "reasoning.encrypted_content"), "leave it out; there is no more"],
   top_logprobs: [(value) => value === 0, "leave it out"],
   truncation: [(value) => value === "disabled", "leave it out, and send what fits"],
 };

@@ -62,7 +62,9 @@ function textOf(part, at) {
 }
 
 function call({ call_id: id, name, arguments: given }, at) {
-  for (const [key, value] of Object.entries({ call_id: id, name, arguments: given })) if (typeof value !== "string") throw wrong(`${at}.${key}`, "must be a string");
+  for (const [key, value] of Object.entries({ call_id: id, name, arguments: given })) {
+    if (typeof value !== "string") throw wrong(`${at}.${key}`, "must be a string");
+  }
   return { role: "assistant", content: null, tool_calls: [{ id, type: "function", function: { name, arguments: given } }] };
 }
 
