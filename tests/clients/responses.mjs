@@ -26,7 +26,6 @@ async function watched(events, seen, last) {
 
 const WAYS = {
   create: (client, ask) => client.responses.create(ask),
-  parse: (client, ask) => client.responses.parse(ask),
   retrieve: (client, ask) => client.responses.retrieve(ask),
   stream: (client, ask, seen) => {
     const stream = client.responses.stream(ask);

@@ -1,5 +1,6 @@
 """OpenAI's Responses API and legacy completions: its clients of Python and Node against the deployed Worker."""
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -12,10 +13,13 @@ from edgewright.keys import new_client_key
 from edgewright.paths import STATE_VARIABLE
 from edgewright.usage import schema
 from edgewright_verify.upstream import WORDS, ScriptedUpstream
-from openai import OpenAI
+from openai import AsyncOpenAI, OpenAI
 from openai.types import Completion
 from openai.types import responses as types
 from pydantic import BaseModel, TypeAdapter
+from pydantic_ai import Agent
+from pydantic_ai.models.openai import OpenAIResponsesModel
+from pydantic_ai.providers.openai import OpenAIProvider
 from pytest_httpserver import HTTPServer
 
 from .conftest import ROOT
@@ -277,6 +281,39 @@ def test_a_function_call_and_its_output(client, model, streamed, kept):
         mine = {key: value for key, value in called.to_dict().items() if key != "parsed_arguments"}
         second = client.responses.create(**asked, input=[*question, mine, result])
     assert second.output_text.startswith("The tool answered: 4 degrees.")
+
+
+@pytest.mark.parametrize("how", ["create", "stream"])
+def test_the_javascript_client_calls_a_function_too(node, how):
+    question = asks(f"Use get_weather for Oslo {fresh()}", tools=[WEATHER])
+    first = node(how, question)["answer"]
+    [called] = first["output"]
+    result = {"type": "function_call_output", "call_id": called["call_id"], "output": "4 degrees"}
+    second = node(how, {**question, "input": [result], "previous_response_id": first["id"]})["answer"]
+    assert second["output_text"].startswith("The tool answered: 4 degrees.")
+
+
+def weather(city: str) -> str:
+    """The weather in a city."""
+    return f"4 degrees in {city}"
+
+
+@pytest.mark.parametrize("previous", ["auto", None])
+def test_an_agent_of_pydantic_ai_runs_its_tool_over_three_questions(stage, previous):
+    async def talk():
+        async with AsyncOpenAI(base_url=f"{stage.url}/v1", api_key=KEY, max_retries=0) as client:
+            provider = OpenAIProvider(openai_client=client)
+            model = OpenAIResponsesModel("large", provider=provider, settings={"openai_previous_response_id": previous})
+            agent = Agent(model, tools=[weather], instructions="Be brief.")
+            first = await agent.run(f"Use the tool weather for Oslo {fresh()}")
+            second = await agent.run("Say hello", message_history=first.all_messages())
+            async with agent.run_stream("Say more", message_history=second.all_messages()) as third:
+                return [first.output, second.output, await third.get_output()]
+
+    first, second, third = asyncio.run(talk())
+    assert first.startswith("The tool answered: 4 degrees in")
+    assert second.startswith('You wrote "Say hello')
+    assert third.startswith('You wrote "Say more')
 
 
 def test_calls_that_a_model_writes_at_once_are_two_items(client, node):
