@@ -62,6 +62,7 @@ test("a stream and a whole answer have the same output", async () => {
   const names = told.map(({ type }) => type.replace("response.", ""));
   assert.ok(names.indexOf("reasoning_summary_part.done") < names.indexOf("output_text.delta"));
   assert.ok(names.indexOf("output_text.done") < names.indexOf("refusal.delta"));
+  assert.ok(names.indexOf("refusal.done") < names.indexOf("function_call_arguments.delta"));
 });
 
 test("calls that come at once are items of their own, closed at the end", async () => {
@@ -163,6 +164,7 @@ for (const [param, changes, code = "invalid_request"] of [
   ["tools[0].type", { tools: [{ type: "web_search" }] }, "unsupported_parameter"],
   ["tools[0].name", { tools: [{ type: "function" }] }],
   ["tool_choice", { tools: [TOOL], tool_choice: "always" }],
+  ["tool_choice", { tool_choice: "required" }],
   ["tool_choice.type", { tools: [TOOL], tool_choice: { type: "web_search" } }, "unsupported_parameter"],
   ["text", { text: "json" }],
   ["text.format.type", { text: { format: { type: "grammar" } } }, "unsupported_parameter"],
@@ -206,7 +208,12 @@ test("a kept response leads to its conversation, and the next one goes on there"
   const second = await made(proxy, { input: "two", previous_response_id: first.id });
   assert.equal(second.previous_response_id, first.id);
   assert.notEqual(second.id, first.id);
-  assert.deepEqual(proxy.calls.map(({ inputs }) => inputs.messages.map(({ content }) => content)), [["Once.", "Always.", "one"], ["Always.", "one", "fine", "two"]]);
+  await made(proxy, { instructions: "Now.", input: [{ role: "developer", content: "Also." }, { role: "user", content: "three" }], previous_response_id: second.id });
+  assert.deepEqual(proxy.calls.map(({ inputs }) => inputs.messages.map(({ content }) => content)), [
+    ["Once.", "Always.", "one"],
+    ["Always.", "one", "fine", "two"],
+    ["Now.", "Always.", "Also.", "one", "fine", "two", "fine", "three"],
+  ]);
 });
 
 test("a response that repeats what was said before says it again", async () => {

@@ -91,13 +91,15 @@ function place({ previous_response_id: previous, conversation }, { features }) {
 function settings(body) {
   const { max_output_tokens: most, reasoning, text, parallel_tool_calls: parallel } = body;
   const tools = toolsOf(body.tools);
+  const choice = choiceOf(body.tool_choice);
+  if (!tools && !isAbsent(choice) && !["auto", "none"].includes(choice)) throw wrong("tool_choice", "needs tools to choose from");
   const all = {
     ...Object.fromEntries(PASSED.map((name) => [name, body[name]])),
     max_tokens: most,
     reasoning_effort: reasoning?.effort,
     response_format: formatOf(text?.format),
     verbosity: text?.verbosity,
-    ...(tools ? { tools, tool_choice: choiceOf(body.tool_choice), parallel_tool_calls: parallel } : {}),
+    ...(tools ? { tools, tool_choice: choice, parallel_tool_calls: parallel } : {}),
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => !isAbsent(value)));
 }
