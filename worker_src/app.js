@@ -19,11 +19,12 @@ import { single } from "./upstream/step.js";
  *   and the classes of its Durable Objects
  */
 export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, limits, reports, sessions, signatures, sockets, streaming, summaries, telemetry, threads, usage } = features;
+  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, kept_responses: keptResponses, limits, reports, sessions, signatures, sockets, streaming, summaries, telemetry, threads, usage } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const socket = sockets?.(config);
-  const session = sessions?.(config, { protocols, relay, sockets: socket });
+  const addressed = keptResponses?.(Object.values(protocols), relay);
+  const session = sessions?.(config, { protocols, relay, sockets: socket, kept: addressed });
   const thread = threads?.();
   const used = usage?.(config, { alerts: alerts?.(config), telemetry: telemetry?.(config) });
   const report = reports?.(config);
@@ -56,6 +57,6 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   );
   return {
     fetch: (request, env, execution) => run(createContext(request, env, execution, config)),
-    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, summarise: summaries?.(config), relisted: thread?.relisted, lost: used?.lost })])),
+    objects: Object.fromEntries(Object.entries(objects).map(([name, make]) => [name, make(config, compose(answer), { sockets: socket, goesOn: addressed?.goesOn, summarise: summaries?.(config), relisted: thread?.relisted, lost: used?.lost })])),
   };
 }

@@ -6,6 +6,7 @@ export const CODES = Object.freeze({
   invalid_json: [400, "invalid_request_error"],
   invalid_request: [400, "invalid_request_error"],
   unsupported_parameter: [400, "invalid_request_error"],
+  previous_response_not_found: [400, "invalid_request_error"],
   context_length_exceeded: [400, "invalid_request_error"],
   content_filter: [400, "invalid_request_error"],
   invalid_api_key: [401, "authentication_error"],

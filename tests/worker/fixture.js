@@ -17,6 +17,7 @@ import { limiter } from "../../worker_src/limits/limiter.js";
 import { limits } from "../../worker_src/limits/step.js";
 import { openai } from "../../worker_src/protocols/openai/protocol.js";
 import { conversation } from "../../worker_src/sessions/conversation.js";
+import { keptResponses } from "../../worker_src/sessions/kept.js";
 import { sessions } from "../../worker_src/sessions/step.js";
 import { summaries } from "../../worker_src/sessions/summary.js";
 import { threads } from "../../worker_src/sessions/threads.js";
@@ -63,7 +64,7 @@ export function configuration(changes = {}) {
   };
 }
 
-const OPTIONAL = { alerts, breaker, continuation, encryption, limits, reports, sessions, signatures, sockets, summaries, telemetry, threads, usage };
+const OPTIONAL = { alerts, breaker, continuation, encryption, kept_responses: keptResponses, limits, reports, sessions, signatures, sockets, summaries, telemetry, threads, usage };
 
 /**
  * `models`: what each model of the AI binding does, `(inputs, options) => Response`, or throws. `without` takes

@@ -1,5 +1,5 @@
 import { EdgeError } from "../errors.js";
-import { isObject } from "./chat.js";
+import { isObject } from "./checks.js";
 
 /** Of an application's own properties, those that the model is told. */
 const SETTINGS = { model: "model", temperature: "temperature", maxTokens: "max_tokens", stop: "stop", toolChoice: "tool_choice" };

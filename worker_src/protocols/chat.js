@@ -1,11 +1,18 @@
 import { EdgeError } from "../errors.js";
+import { isObject, isText, wrong } from "./checks.js";
 
 /**
  * The neutral chat request that every protocol decodes into, with OpenAI's chat completion as its base:
- * `{model, requested, targets, messages, settings, stream, include_usage, conversation, run?, turn?}`; `settings` holds everything else
- * that the model is to be told (temperature, tools, response_format, ...), untouched. A front end that holds the talk itself names its run,
- * `run: {threadId, runId, version}`, and says what its messages are, `turn: {agent, own, ids, leaving}`: the first `own` of them are the
- * stack's, the others have the client's `ids`; `leaving` is what becomes of the run when its caller leaves, where nobody says otherwise.
+ * `{model, requested, targets, messages, settings, stream, include_usage, conversation, run?, turn?, store?, onward?, told?}`; `settings` holds everything
+ * else that the model is to be told (temperature, tools, response_format, ...), untouched.
+ *
+ * A front end that holds the talk itself names its run, `run: {threadId, runId, version}`, and says what its messages are, `turn: {agent, own, ids,
+ * leaving}`: the first `own` of them are the stack's, the others have the client's `ids`; `leaving` is what becomes of the run when its caller leaves,
+ * where nobody says otherwise.
+ *
+ * `store`: true keeps the answer as a turn of a conversation of its own where none is named, false keeps none. `onward`, `{follows, instructions}`, is of
+ * a turn whose messages are all new: the run that it goes on from (null: whichever is the last), and instructions for this turn alone; `told` is kept
+ * with its run for who reads it again.
  *
  * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage}`. Neutral stream events:
  * `{type: "delta", text}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
@@ -23,12 +30,6 @@ const RANGES = {
 
 const COUNTS = ["max_tokens", "max_completion_tokens", "n", "top_logprobs", "seed"];
 const AT_LEAST_ONE = ["max_tokens", "max_completion_tokens", "n"];
-
-export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-const isText = (value) => typeof value === "string";
-
-/** Whether a value is one of the words that a table has. */
-export const isWordOf = (table, value) => isText(value) && Object.hasOwn(table, value);
 
 /** Kinds of further settings: what they must be, and in words. */
 const KINDS = {
@@ -52,9 +53,9 @@ export function chatRequest(body, config, caller) {
   const { model: requested, messages, stream, stream_options: streamOptions, conversation, ...settings } = body;
   checkMessages(messages, config.limits.max_messages);
   checkSettings(settings);
-  if (stream !== undefined && stream !== null && typeof stream !== "boolean") wrong("stream", "must be true or false");
-  if (streamOptions !== undefined && streamOptions !== null && !isObject(streamOptions)) wrong("stream_options", "must be an object");
-  if (stream === true && settings.n > 1) wrong("n", "must be 1 in a stream");
+  if (stream !== undefined && stream !== null && typeof stream !== "boolean") throw wrong("stream", "must be true or false");
+  if (streamOptions !== undefined && streamOptions !== null && !isObject(streamOptions)) throw wrong("stream_options", "must be an object");
+  if (stream === true && settings.n > 1) throw wrong("n", "must be 1 in a stream");
   const name = resolve(requested, config, caller);
   checkLength(messages, config.limits.max_input_tokens);
   return {
@@ -69,23 +70,10 @@ export function chatRequest(body, config, caller) {
   };
 }
 
-/** @throws {EdgeError} invalid_request */
-export function wrong(param, rule) {
-  throw new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
-}
-
-/**
- * A part of a message, a tool or the like that is of a type that is not taken.
- * @throws {EdgeError} unsupported_parameter
- */
-export function unsupportedType({ type }, param) {
-  throw new EdgeError("unsupported_parameter", `'${param}' is of a type that is not supported here: ${isText(type) ? type.slice(0, 64) : "none"}.`, { param });
-}
-
 function resolve(requested, config, caller) {
   const asked = requested ?? config.default_model;
-  if (asked === null) wrong("model", "is missing");
-  if (typeof asked !== "string") wrong("model", "must be a string");
+  if (asked === null) throw wrong("model", "is missing");
+  if (typeof asked !== "string") throw wrong("model", "must be a string");
   const name = Object.hasOwn(config.aliases, asked) ? config.aliases[asked] : asked;
   if (!Object.hasOwn(config.models, name)) {
     throw new EdgeError("model_not_found", `The model '${asked.slice(0, 128)}' does not exist.`, { param: "model" });
@@ -96,12 +84,6 @@ function resolve(requested, config, caller) {
   return name;
 }
 
-const ID = /^[A-Za-z0-9._:-]{1,128}$/;
-
-/** What the id of a conversation, which its caller chooses, must be. */
-export const CONVERSATION_ID = "1 to 128 of the characters A-Z a-z 0-9 . _ : -, and no `.` or `..`";
-export const isConversationId = (text) => ID.test(text) && !/^\.{1,2}$/.test(text);
-
 /** The id of a conversation, given as a text or as `{id}`; null if none is. */
 function conversationOf(given, { features }) {
   if (given === undefined || given === null) return null;
@@ -109,7 +91,7 @@ function conversationOf(given, { features }) {
     throw new EdgeError("unsupported_parameter", "Conversations are off on this proxy.", { param: "conversation" });
   }
   const id = isText(given) ? given : given.id;
-  if (!isText(id)) wrong("conversation", "must be a string or an object with an id");
+  if (!isText(id)) throw wrong("conversation", "must be a string or an object with an id");
   return id;
 }
 
@@ -137,58 +119,58 @@ function checkLength(messages, most) {
 function capped(settings, most) {
   if (most === null) return settings;
   const bounds = ["max_tokens", "max_completion_tokens"];
-  for (const name of bounds) if (settings[name] * (settings.n ?? 1) > most) wrong(name, `times n must be at most ${most} here`);
-  if (settings.n > 1 && !bounds.some((name) => settings[name])) wrong("n", "needs max_tokens here");
+  for (const name of bounds) if (settings[name] * (settings.n ?? 1) > most) throw wrong(name, `times n must be at most ${most} here`);
+  if (settings.n > 1 && !bounds.some((name) => settings[name])) throw wrong("n", "needs max_tokens here");
   return bounds.some((name) => settings[name]) ? settings : { ...settings, max_tokens: most };
 }
 
 function checkMessages(messages, most) {
-  if (!Array.isArray(messages)) wrong("messages", "must be a list");
-  if (messages.length === 0) wrong("messages", "must hold at least one message");
-  if (messages.length > most) wrong("messages", `must hold at most ${most} messages`);
+  if (!Array.isArray(messages)) throw wrong("messages", "must be a list");
+  if (messages.length === 0) throw wrong("messages", "must hold at least one message");
+  if (messages.length > most) throw wrong("messages", `must hold at most ${most} messages`);
   messages.forEach(checkMessage);
 }
 
 function checkMessage(message, index) {
   const at = `messages[${index}]`;
-  if (message === null || typeof message !== "object" || Array.isArray(message)) wrong(at, "must be an object");
-  if (!ROLES.has(message.role)) wrong(`${at}.role`, `must be one of ${[...ROLES].join(", ")}`);
+  if (message === null || typeof message !== "object" || Array.isArray(message)) throw wrong(at, "must be an object");
+  if (!ROLES.has(message.role)) throw wrong(`${at}.role`, `must be one of ${[...ROLES].join(", ")}`);
   const { content, tool_calls: calls } = message;
-  if (Array.isArray(calls) && !calls.every(isObject)) wrong(`${at}.tool_calls`, "must be a list of objects");
+  if (Array.isArray(calls) && !calls.every(isObject)) throw wrong(`${at}.tool_calls`, "must be a list of objects");
   if (typeof content === "string") return;
   if (Array.isArray(content)) return content.forEach((part, place) => checkPart(part, `${at}.content[${place}]`));
   const silent = message.role === "assistant" && (Array.isArray(calls) || message.function_call);
-  if (!silent || (content !== null && content !== undefined)) wrong(`${at}.content`, "must be a string or a list of parts");
+  if (!silent || (content !== null && content !== undefined)) throw wrong(`${at}.content`, "must be a string or a list of parts");
   return undefined;
 }
 
 function checkPart(part, at) {
-  if (part === null || typeof part !== "object" || typeof part.type !== "string") wrong(at, "must be an object with a type");
+  if (part === null || typeof part !== "object" || typeof part.type !== "string") throw wrong(at, "must be an object with a type");
 }
 
 function checkSettings(settings) {
   for (const [name, [low, high]] of Object.entries(RANGES)) {
     const value = settings[name];
     if (value === undefined || value === null) continue;
-    if (typeof value !== "number" || !(value >= low && value <= high)) wrong(name, `must be a number from ${low} to ${high}`);
+    if (typeof value !== "number" || !(value >= low && value <= high)) throw wrong(name, `must be a number from ${low} to ${high}`);
   }
   for (const name of COUNTS) {
     const value = settings[name];
-    if (value !== undefined && value !== null && !Number.isInteger(value)) wrong(name, "must be a whole number");
+    if (value !== undefined && value !== null && !Number.isInteger(value)) throw wrong(name, "must be a whole number");
   }
-  for (const name of AT_LEAST_ONE) if (Number.isInteger(settings[name]) && settings[name] < 1) wrong(name, "must be at least 1");
+  for (const name of AT_LEAST_ONE) if (Number.isInteger(settings[name]) && settings[name] < 1) throw wrong(name, "must be at least 1");
   for (const [name, [fits, words]] of Object.entries(KINDS)) {
     const value = settings[name];
-    if (value !== undefined && value !== null && !fits(value)) wrong(name, `must be ${words}`);
+    if (value !== undefined && value !== null && !fits(value)) throw wrong(name, `must be ${words}`);
   }
   if (settings.tools !== undefined && settings.tools !== null) checkTools(settings.tools);
 }
 
 function checkTools(tools) {
-  if (!Array.isArray(tools)) wrong("tools", "must be a list");
+  if (!Array.isArray(tools)) throw wrong("tools", "must be a list");
   tools.forEach((tool, index) => {
     if (tool?.type !== "function" || typeof tool.function?.name !== "string") {
-      wrong(`tools[${index}]`, "must be {type: 'function', function: {name, ...}}");
+      throw wrong(`tools[${index}]`, "must be {type: 'function', function: {name, ...}}");
     }
   });
 }

@@ -6,9 +6,9 @@ const WHOLE = { "content-type": "application/json", "cache-control": "no-store" 
 export const STREAM = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
 
 /**
- * Front ends' protocols, each a folder: `{routes, decode(body, config, caller, route, headers), encodeAnswer?(answer, chat), encoder?(chat), stream?,
+ * Front ends' protocols, each a folder: `{routes, decode(body, config, caller, route, headers), encodeAnswer?(answer, chat), encoder?(chat), stream?, kept?,
  * pages?(config, {threads, relay})}`. `pages` answers those of its routes that ask no model, by name; `threads(context)` are the caller's
- * conversations, undefined where the stack keeps none.
+ * conversations, undefined where the stack keeps none; `kept` is of answers that have an address (sessions/kept.js).
  * An encoder is `{encode(event), end, quiet?: {after, text}}`, `stream` the headers of its streams where they are not those of events.
  *
  * Decodes the request into the neutral chat, lets the rest of the pipeline answer it, and encodes the outcome.

@@ -19,11 +19,12 @@ const MOST_QUEUED = 32;
 
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
- * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets,
- * `summarise` have summaries of what no longer fits, `relisted` have front ends that hold the talk themselves; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
+ * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets, `goesOn` refuses a turn
+ * that cannot go on from the run it names, `summarise` have summaries of what no longer fits, `relisted` have front ends that hold the talk
+ * themselves; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
  * they ask is in sessions/remote.js.
  */
-export function conversation(config, answer, { sockets, summarise, relisted, lost }) {
+export function conversation(config, answer, { sockets, goesOn, summarise, relisted, lost }) {
   return class Conversation {
     #store;
     #directory;
@@ -134,6 +135,7 @@ export function conversation(config, answer, { sockets, summarise, relisted, los
 
     async #take(turn, previous) {
       const { id, key, digest, chat, overlap } = turn;
+      goesOn?.(this.#store, chat.onward?.follows);
       if (this.#active && overlap === "reject") throw busy("A turn of this conversation is going on.");
       if (this.#runs.size > MOST_QUEUED) throw busy("Too many turns of this conversation are waiting.");
       const now = Date.now();
@@ -190,23 +192,24 @@ export function conversation(config, answer, { sockets, summarise, relisted, los
     }
 
     async #answered(run, context) {
-      const turn = context.chat.turn ? relisted(this.#store, run, context.chat) : this.#added(run);
+      const turn = context.chat.turn ? relisted(this.#store, run, context.chat) : this.#added(run, context.chat.onward);
       context.chat.messages = await this.#window(turn, context);
       return answer(context);
     }
 
     /** What this turn adds to what is known; kept as its messages. */
-    #added(run) {
+    #added(run, onward) {
       const known = this.#store.told().map(({ message }) => message);
       const sent = this.#store.messagesOf(run);
       const { instructions } = parted(sent);
       const before = this.#store.fact("instructions") ?? [];
-      const changed = instructions.length > 0 && JSON.stringify(instructions) !== JSON.stringify(before);
-      const added = [...(changed ? instructions : []), ...news(known, sent)];
-      this.#store.replaceMessages(run, added.map((message) => ({ message })));
-      if (changed) this.#store.keep("instructions", instructions);
+      const held = onward ? [...before, ...instructions] : instructions;
+      const changed = instructions.length > 0 && JSON.stringify(held) !== JSON.stringify(before);
+      const said = onward ? parted(sent).talk : news(known, sent);
+      this.#store.replaceMessages(run, [...(changed ? instructions : []), ...said].map((message) => ({ message })));
+      if (changed) this.#store.keep("instructions", held);
       const talk = (messages) => parted(messages).talk;
-      return { instructions: changed ? instructions : before, added: talk(added), talk };
+      return { instructions: [...(onward?.instructions ?? []), ...(changed ? held : before)], added: talk(said), talk };
     }
 
     /**
@@ -322,7 +325,7 @@ const missing = () => new EdgeError("not_found", "There is no such conversation 
 const busy = (message) => new EdgeError("conversation_busy", message, { headers: { "retry-after": "1" } });
 
 /** What a replay must know of a request to give the same bytes again. */
-const askedOf = ({ model, requested, include_usage: usage, stream, run }) => ({ model, requested, include_usage: usage, stream, run });
+const askedOf = ({ model, requested, include_usage: usage, stream, run, told }) => ({ model, requested, include_usage: usage, stream, run, told });
 
 /** What the count of a turn must know of it, if the object is lost before its end. */
 const keptOf = ({ chat: { model, protocol, stream, settings }, caller, seen, listed, headers }) => ({

@@ -1,5 +1,5 @@
+import { wrong } from "../protocols/checks.js";
 import { withColumn } from "./store.js";
-import { wrong } from "./turn.js";
 
 /**
  * Which conversations a tenant has, newest first: an object of its own a tenant, told by each conversation. It is a list

@@ -1,5 +1,5 @@
 import { CODES, EdgeError } from "../errors.js";
-import { wrong } from "./turn.js";
+import { wrong } from "../protocols/checks.js";
 
 /** Rows that are read from the log at once. */
 const MOST_ROWS = 64;

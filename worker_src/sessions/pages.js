@@ -1,8 +1,8 @@
 import { EdgeError } from "../errors.js";
+import { wrong } from "../protocols/checks.js";
 import { STREAM } from "../protocols/step.js";
 import { Lines } from "./lines.js";
 import { Remote, keptChat } from "./remote.js";
-import { wrong } from "./turn.js";
 
 const LIST = { scope: "conversations", methods: ["GET"] };
 

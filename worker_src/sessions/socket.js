@@ -1,8 +1,9 @@
 import { EdgeError, asEdgeError } from "../errors.js";
 import { jsonObject } from "../protocols/body.js";
 import { chatRequest } from "../protocols/chat.js";
+import { wrong } from "../protocols/checks.js";
 import { Tickets } from "./tickets.js";
-import { LEAVINGS, OVERLAPS, chosen, turnOf, wrong } from "./turn.js";
+import { LEAVINGS, OVERLAPS, chosen, turnOf } from "./turn.js";
 
 /** So many sockets one conversation may have. */
 const MOST_SOCKETS = 4_096;

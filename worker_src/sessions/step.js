@@ -1,32 +1,36 @@
+import { wrong } from "../protocols/checks.js";
 import { Collector } from "../protocols/collector.js";
 import { listed } from "../streaming/lists.js";
 import { deadline } from "../upstream/deadline.js";
 import { Lines } from "./lines.js";
 import { ROUTES, pages } from "./pages.js";
 import { Remote, keptChat } from "./remote.js";
-import { LEAVINGS, OVERLAPS, chosen, idOf, turnOf } from "./turn.js";
+import { LEAVINGS, OVERLAPS, chosen, idOf, newId, turnOf } from "./turn.js";
 
 /**
  * Conversations: a chat request that names one is answered by the conversation's object, which knows what was said
  * before and keeps what is said now; the rest of the pipeline runs there.
  * @param {object} config
- * @param {{protocols: object, relay: Function|undefined, sockets: object|undefined}} serving how its answers are written
- * @returns {{routes: object[], pages: Function, turn: Function}} the routes under /v1/conversations, and the two steps
+ * @param {{protocols: object, relay: Function|undefined, sockets: object|undefined, kept: object|undefined}} serving how its answers are written
+ * @returns {{routes: object[], pages: Function, turn: Function}} the routes under /v1/conversations and those of kept answers, and the two steps
  */
-export function sessions(config, { sockets, ...serving }) {
-  return { routes: [...ROUTES, ...(sockets?.routes ?? [])], pages: pages({ ...serving, more: sockets?.pages ?? {} }), turn: turns(config) };
+export function sessions(config, { sockets, kept, ...serving }) {
+  const routes = [...ROUTES, ...(sockets?.routes ?? []), ...(kept?.routes ?? [])];
+  return { routes, pages: pages({ ...serving, more: { ...sockets?.pages, ...kept?.pages } }), turn: turns(config) };
 }
 
 const PASSED = ["cache-control", "traceparent", "x-edge-deadline-ms"];
 
 function turns(config) {
   return async (context, next) => {
-    const { turn, conversation } = context.chat;
-    const given = turn ? conversation : (context.request.headers.get("x-conversation-id") ?? conversation);
-    if (given === null) return next();
-    const id = idOf(given);
+    const { chat, request } = context;
+    const given = chat.turn ? chat.conversation : (request.headers.get("x-conversation-id") ?? chat.conversation);
+    if (given === null && !chat.store) return next();
+    if (chat.store === false) throw wrong("store", "must not be false for a turn of a conversation, which keeps what is said");
+    const id = given === null ? await newId(request.headers.get("idempotency-key")) : idOf(given);
+    chat.conversation = id;
     deadline(context, Infinity); // what is wrong with it is told before there is a run
-    return new Turn(context, id, await turnOf(context.chat, context.caller, askedFor(context, id, config.sessions))).outcome();
+    return new Turn(context, id, await turnOf(chat, context.caller, askedFor(context, id, config.sessions))).outcome();
   };
 }
 

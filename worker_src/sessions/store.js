@@ -166,6 +166,17 @@ export class Store {
     return this.#one("SELECT * FROM runs WHERE id = ?", id);
   }
 
+  /** Whether models are told of a run. */
+  tells({ status }) {
+    return TOLD.includes(`'${status}'`);
+  }
+
+  /** The run that a next turn goes on from: the last one that is told of or goes on, null if there is none. */
+  get latest() {
+    const [row] = this.#rows(`SELECT id FROM runs WHERE status IN ${TOLD} OR status IN ${OPEN} ORDER BY rowid DESC LIMIT 1`);
+    return row?.id ?? null;
+  }
+
   runOfKey(key) {
     return key === null ? null : this.#one("SELECT * FROM runs WHERE key = ?", key);
   }

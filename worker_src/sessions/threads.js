@@ -1,4 +1,4 @@
-import { isConversationId } from "../protocols/chat.js";
+import { isConversationId } from "../protocols/checks.js";
 import { agreed, entriesOf, parted } from "./history.js";
 import { Lines } from "./lines.js";
 import { Remote, keptChat } from "./remote.js";

@@ -1,6 +1,6 @@
 import { sha256, utf8 } from "../crypto/bytes.js";
 import { EdgeError } from "../errors.js";
-import { CONVERSATION_ID, isConversationId } from "../protocols/chat.js";
+import { CONVERSATION_ID, isConversationId, wrong } from "../protocols/checks.js";
 import { directoryOf } from "./remote.js";
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -10,12 +10,15 @@ export const LEAVINGS = ["keep", "cancel"];
 /** What fits into a row of the object's SQLite with room to spare (bytes of JSON). */
 const MOST_MESSAGE = 1_900_000;
 
-export const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
-
 /** The id of a conversation, which its caller chooses. */
 export function idOf(given) {
   if (!isConversationId(given)) throw wrong("conversation", `must be ${CONVERSATION_ID}`);
   return given;
+}
+
+/** The id of a new conversation; of the same one for a request that comes again with its Idempotency-Key. */
+export async function newId(key) {
+  return `conv_${key === null ? crypto.randomUUID().replaceAll("-", "") : (await sha256(key)).slice(0, 32)}`;
 }
 
 /** One of a few words, the stack's word where none is given. */
@@ -40,6 +43,9 @@ export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, 
   }
   if (chat.messages.some((message) => utf8(JSON.stringify(message)).length > MOST_MESSAGE)) {
     throw new EdgeError("request_too_large", `A message of a conversation has at most ${MOST_MESSAGE} bytes.`, { param: "messages" });
+  }
+  if (utf8(JSON.stringify(chat.told ?? null)).length > MOST_MESSAGE) {
+    throw new EdgeError("request_too_large", `What a response tells of its request (instructions, tools, ...) has at most ${MOST_MESSAGE} bytes.`);
   }
   if (key !== null && !KEY.test(key)) throw wrong(keyed, "must be 1 to 255 visible characters");
   return {

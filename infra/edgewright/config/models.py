@@ -126,6 +126,7 @@ class StackConfig(Section):
             "drills": self.verification.drills,
             "encryption": self.kv and self.cache.encryption,
             "fallback": self.fallback.enabled,
+            "kept_responses": self.sessions.enabled and self.protocols.responses,
             "limits": bool(self.limits.rules),
             "sessions": self.sessions.enabled,
             "sockets": self.sessions.enabled and self.sessions.sockets and self.streaming.enabled,

@@ -153,6 +153,8 @@ class Protocols(Section):
     copilotkit_graphql: bool = Field(
         default=False, description="CopilotKit 1.10 and earlier: GraphQL at `POST /copilotkit`, also without `agents`"
     )
+    responses: bool = Field(default=False, description="OpenAI's Responses API: `POST /v1/responses`")
+    completions: bool = Field(default=False, description="OpenAI's legacy text completions: `POST /v1/completions`")
 
 
 class Timeouts(Section):

@@ -37,6 +37,7 @@ FEATURES = {
             "usage",
         )
     },
+    "kept_responses": Part("kept_responses", "sessions/kept.js", "keptResponses"),
     "sockets": Part("sockets", "sessions/upgrade.js", "sockets"),
     "threads": Part("threads", "sessions/threads.js", "threads"),
     "summaries": Part("summaries", "sessions/summary.js", "summaries"),
@@ -54,6 +55,8 @@ PROTOCOLS = {
     "anthropic": Part("anthropic", "protocols/anthropic/protocol.js", "anthropic"),
     "copilotkit": Part("copilotkit", "protocols/copilotkit/protocol.js", "copilotKit"),
     "copilotkit_graphql": Part("copilotkit_graphql", "protocols/copilotkit_graphql/protocol.js", "copilotkitGraphql"),
+    "responses": Part("responses", "protocols/responses/protocol.js", "responses"),
+    "completions": Part("completions", "protocols/completions/protocol.js", "completions"),
 }
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),

@@ -27,6 +27,7 @@ BASE = {
     "client_keys": {"ci": KEY},
     "drill_secret": "canary-drill-secret-" + "x" * 32,
 }
+SESSIONS = {"sessions": {"enabled": True}}
 EVERYTHING = {
     "auth": {"keys": {"ci": {"tenant": "ci"}}, "signed_requests": True},
     "signing_keys": {"ci": SIGNING_KEY},
@@ -40,6 +41,7 @@ EVERYTHING = {
         "rules": [{"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window_seconds": 60}],
     },
     "sessions": {"enabled": True, "max_context_tokens": 4_000, "summary": {}},
+    "protocols": {"responses": True, "completions": True},
     "usage": {"enabled": True, "report": True},
     "usage_token": "canary-usage-token",
     "alerts": {"url": "https://hooks.example/x", "budgets": [{"name": "month", "of": "tokens", "thresholds": [1_000]}]},
@@ -88,6 +90,8 @@ def test_the_hash_follows_the_content():
             {"agents": {"default": {}}},
         ),
         ("protocols/copilotkit_graphql/", {"protocols": {"copilotkit_graphql": True}}, {"agents": {"default": {}}}),
+        ("protocols/responses/", {"protocols": {"responses": True}}, {}),
+        ("protocols/completions/", {"protocols": {"completions": True}}, {}),
         ("drills/", {"verification": {"drills": True}}, {}),
         ("fallback/step.js", {}, {"fallback": {"enabled": False}}),
         ("breaker/", {}, {"breaker": {"enabled": False}}),
@@ -95,6 +99,7 @@ def test_the_hash_follows_the_content():
         ("encryption/", EVERYTHING, {"cache": {"enabled": True}}),
         ("auth/signed.js", EVERYTHING, {}),
         ("sessions/socket.js", {"sessions": {"enabled": True}}, {"sessions": {"enabled": True, "sockets": False}}),
+        ("sessions/kept.js", {**SESSIONS, "protocols": {"responses": True}}, SESSIONS),
         ("sessions/summary.js", EVERYTHING, {"sessions": {"enabled": True}}),
         ("sessions/threads.js", EVERYTHING, {"sessions": {"enabled": True}}),
         ("sessions/", {"sessions": {"enabled": True}}, {}),
@@ -125,7 +130,7 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
     silent = bundle(**{**EVERYTHING, "alerts": {}})
     untold = bundle(**{**EVERYTHING, "observability": {}})
-    off = {"alerts": {}, "observability": {}, "usage": {}}
+    off = {"alerts": {}, "observability": {}, "usage": {}, "protocols": {}}
     unmetered = bundle(**{**EVERYTHING, **off})
     fronted = bundle(**{**EVERYTHING, **off, "limits": {}})
     plain = {**EVERYTHING, **off, "limits": {}, "protocols": {}}
@@ -133,7 +138,9 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     socketless = bundle(**{**plain, "sessions": {"enabled": True, "sockets": False}})
     stateless = bundle(**{**plain, "sessions": {"enabled": False}})
     assert stateless.size < 100_000
-    assert socketless.size - stateless.size < 43_000
+    assert socketless.size - stateless.size < 44_000
+    spoken = bundle(**{**plain, "protocols": {"responses": True, "completions": True}})
+    assert spoken.size - unlimited.size < 32_000
     assert unlimited.size - socketless.size < 18_000
     assert fronted.size - unlimited.size < 24_000
     assert unmetered.size - fronted.size < 13_000

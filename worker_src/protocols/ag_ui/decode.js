@@ -1,5 +1,6 @@
 import { agentOf, instructions, offered, settingsOf } from "../agents.js";
-import { CONVERSATION_ID, chatRequest, isConversationId, isObject, unsupportedType, wrong } from "../chat.js";
+import { chatRequest } from "../chat.js";
+import { CONVERSATION_ID, isConversationId, isObject, unsupportedType, wrong } from "../checks.js";
 
 /**
  * A `RunAgentInput` of AG-UI as the neutral chat; what clients send in addition is left alone.
@@ -32,16 +33,16 @@ export function decode(body, config, caller, { parameters: [name] }) {
 
 /** A thread is a conversation where they are on: its id must do as one. */
 function threadOf(id) {
-  if (!isConversationId(id)) wrong("threadId", `must be ${CONVERSATION_ID}`);
+  if (!isConversationId(id)) throw wrong("threadId", `must be ${CONVERSATION_ID}`);
   return id;
 }
 
 function checked(body) {
-  for (const key of ["threadId", "runId"]) if (typeof body[key] !== "string" || body[key] === "") wrong(key, "must be a string");
+  for (const key of ["threadId", "runId"]) if (typeof body[key] !== "string" || body[key] === "") throw wrong(key, "must be a string");
   for (const key of ["messages", "tools", "context"]) {
-    if (body[key] !== undefined && !(Array.isArray(body[key]) && body[key].every(isObject))) wrong(key, "must be a list of objects");
+    if (body[key] !== undefined && !(Array.isArray(body[key]) && body[key].every(isObject))) throw wrong(key, "must be a list of objects");
   }
-  if (body.forwardedProps !== undefined && body.forwardedProps !== null && !isObject(body.forwardedProps)) wrong("forwardedProps", "must be an object");
+  if (body.forwardedProps !== undefined && body.forwardedProps !== null && !isObject(body.forwardedProps)) throw wrong("forwardedProps", "must be an object");
   return body;
 }
 
@@ -59,15 +60,15 @@ function message({ role, content, toolCalls, toolCallId, error }, index) {
 
 function text(content, at) {
   if (!Array.isArray(content)) return content ?? "";
-  if (!content.every((part) => part?.type === "text")) wrong(at, "must hold text alone");
+  if (!content.every((part) => part?.type === "text")) throw wrong(at, "must hold text alone");
   return content.map((part) => part.text).join("");
 }
 
 function partOf(part, at) {
   if (part?.type === "text") return { type: "text", text: part.text };
   const { type, value, mimeType } = isObject(part?.source) ? part.source : {};
-  if (typeof value !== "string") wrong(at, "must be text or have a source");
+  if (typeof value !== "string") throw wrong(at, "must be text or have a source");
   if (part.type === "image") return { type: "image_url", image_url: { url: type === "data" ? `data:${mimeType};base64,${value}` : value } };
   if (part.type === "audio" && type === "data") return { type: "input_audio", input_audio: { data: value, format: String(mimeType).split("/").at(-1) } };
-  return unsupportedType(part, at);
+  throw unsupportedType(part, at);
 }

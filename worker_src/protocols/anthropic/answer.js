@@ -1,5 +1,6 @@
 import { EdgeError } from "../../errors.js";
-import { isObject, tokensOf } from "../chat.js";
+import { tokensOf } from "../chat.js";
+import { isObject } from "../checks.js";
 
 const REASONS = { stop: "end_turn", length: "max_tokens", tool_calls: "tool_use", function_call: "tool_use", content_filter: "refusal" };
 

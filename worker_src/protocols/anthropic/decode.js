@@ -1,6 +1,7 @@
 import { EdgeError } from "../../errors.js";
 import { readJson } from "../body.js";
-import { chatRequest, extrasOf, isObject, isWordOf, tokensOf, unsupportedType, wrong } from "../chat.js";
+import { chatRequest, extrasOf, tokensOf } from "../chat.js";
+import { isObject, isWordOf, unsupportedType, wrong } from "../checks.js";
 import { messagesOf } from "./messages.js";
 
 /** What would change the answer and is not offered; anything else that is not known is left alone. */
@@ -21,7 +22,7 @@ const given = (value) => value !== undefined && value !== null;
  * @throws {EdgeError} invalid_request, unsupported_parameter, and what a chat request throws
  */
 export function decode(body, config, caller) {
-  if (!given(body.max_tokens)) wrong("max_tokens", "is missing");
+  if (!given(body.max_tokens)) throw wrong("max_tokens", "is missing");
   return Object.assign(neutral(body, config, caller), { thinking: shown(body.thinking) });
 }
 
@@ -56,7 +57,7 @@ function neutral(body, config, caller) {
 /** A field under the name that it has for models, if it is given. */
 function known(name, value, fits, rule, { as = name, made = (kept) => kept } = {}) {
   if (!given(value)) return {};
-  if (!fits(value)) wrong(name, rule);
+  if (!fits(value)) throw wrong(name, rule);
   return { [as]: made(value) };
 }
 
@@ -64,38 +65,38 @@ const texts = (value) => Array.isArray(value) && value.every((each) => typeof ea
 const stopped = (list) => (list?.length === 0 ? {} : known("stop_sequences", list, texts, "must be a list of strings", { as: "stop" }));
 
 function user(metadata) {
-  if (given(metadata) && !isObject(metadata)) wrong("metadata", "must be an object");
+  if (given(metadata) && !isObject(metadata)) throw wrong("metadata", "must be an object");
   return known("metadata.user_id", metadata?.user_id, (value) => typeof value === "string", "must be a string", { as: "user" });
 }
 
 function tools(list, choice) {
-  if (given(list) && !Array.isArray(list)) wrong("tools", "must be a list");
+  if (given(list) && !Array.isArray(list)) throw wrong("tools", "must be a list");
   const offered = (list ?? []).map(tool);
-  if (!offered.length && given(choice)) wrong("tool_choice", "needs tools");
+  if (!offered.length && given(choice)) throw wrong("tool_choice", "needs tools");
   return offered.length ? { tools: offered, ...chosen(choice) } : {};
 }
 
 function tool(each, index) {
   const at = `tools[${index}]`;
-  if (!isObject(each)) wrong(at, "must be an object");
-  if (given(each.type) && each.type !== "custom") unsupportedType(each, `${at}.type`);
+  if (!isObject(each)) throw wrong(at, "must be an object");
+  if (given(each.type) && each.type !== "custom") throw unsupportedType(each, `${at}.type`);
   const { name, description, input_schema: parameters, strict } = each;
-  if (typeof name !== "string" || name === "") wrong(`${at}.name`, "must be a string");
-  if (!isObject(parameters)) wrong(`${at}.input_schema`, "must be a JSON schema");
+  if (typeof name !== "string" || name === "") throw wrong(`${at}.name`, "must be a string");
+  if (!isObject(parameters)) throw wrong(`${at}.input_schema`, "must be a JSON schema");
   return { type: "function", function: { name, ...(given(description) ? { description } : {}), parameters, ...(strict === true ? { strict } : {}) } };
 }
 
 function chosen(choice) {
   if (!given(choice)) return {};
   const one = isObject(choice) && choice.type === "tool" && typeof choice.name === "string";
-  if (!one && !isWordOf(CHOICES, choice?.type)) wrong("tool_choice", "must be {type: 'auto'}, {type: 'any'}, {type: 'none'} or {type: 'tool', name}");
+  if (!one && !isWordOf(CHOICES, choice?.type)) throw wrong("tool_choice", "must be {type: 'auto'}, {type: 'any'}, {type: 'none'} or {type: 'tool', name}");
   const alone = choice.disable_parallel_tool_use === true ? { parallel_tool_calls: false } : {};
   return { tool_choice: one ? { type: "function", function: { name: choice.name } } : CHOICES[choice.type], ...alone };
 }
 
 function output(config) {
   if (!given(config)) return {};
-  if (!isObject(config)) wrong("output_config", "must be an object");
+  if (!isObject(config)) throw wrong("output_config", "must be an object");
   const { effort, format } = config;
   const schema = (value) => isObject(value) && value.type === "json_schema" && isObject(value.schema);
   const made = (kept) => ({ type: "json_schema", json_schema: { name: "answer", schema: kept.schema, strict: true } });
@@ -108,6 +109,6 @@ function output(config) {
 /** Thinking is shown to who asks for it: others take the first block for the answer. */
 function shown(thinking) {
   if (!given(thinking)) return false;
-  if (!isObject(thinking) || typeof thinking.type !== "string") wrong("thinking", "must be an object with a type");
+  if (!isObject(thinking) || typeof thinking.type !== "string") throw wrong("thinking", "must be an object with a type");
   return thinking.type !== "disabled" && thinking.display !== "omitted";
 }

@@ -1,4 +1,4 @@
-import { isObject, isWordOf, unsupportedType, wrong } from "../chat.js";
+import { isObject, isWordOf, unsupportedType, wrong } from "../checks.js";
 
 /** What models thought in turns before: the next model is not told. */
 const THOUGHTS = new Set(["thinking", "redacted_thinking"]);
@@ -18,28 +18,33 @@ const TURNS = { user: asked, assistant: said, system: (blocks) => [{ role: "syst
 
 function message(each, index) {
   const at = `messages[${index}]`;
-  if (!isObject(each)) wrong(at, "must be an object");
-  if (!isWordOf(TURNS, each.role)) wrong(`${at}.role`, `must be one of ${Object.keys(TURNS).join(", ")}`);
+  if (!isObject(each)) throw wrong(at, "must be an object");
+  if (!isWordOf(TURNS, each.role)) throw wrong(`${at}.role`, `must be one of ${Object.keys(TURNS).join(", ")}`);
   return TURNS[each.role](blocksOf(each.content, `${at}.content`));
 }
 
 /** Content as blocks, each with its place. */
 function blocksOf(content, at) {
   if (typeof content === "string") return [{ block: { type: "text", text: content }, at }];
-  if (!Array.isArray(content)) wrong(at, "must be a string or a list of blocks");
+  if (!Array.isArray(content)) throw wrong(at, "must be a string or a list of blocks");
   return content.map((block, place) => {
-    if (!isObject(block) || typeof block.type !== "string") wrong(`${at}[${place}]`, "must be an object with a type");
+    if (!isObject(block) || typeof block.type !== "string") throw wrong(`${at}[${place}]`, "must be an object with a type");
     return { block, at: `${at}[${place}]` };
   });
 }
 
 function field(block, name, at) {
-  if (typeof block[name] !== "string") wrong(`${at}.${name}`, "must be a string");
+  if (typeof block[name] !== "string") throw wrong(`${at}.${name}`, "must be a string");
   return block[name];
 }
 
 /** Instructions: text alone. */
-const textOf = (blocks) => blocks.map(({ block, at }) => (block.type === "text" ? field(block, "text", at) : unsupportedType(block, at))).join("\n\n");
+const textOf = (blocks) => blocks.map(({ block, at }) => plainText(block, at)).join("\n\n");
+
+function plainText(block, at) {
+  if (block.type !== "text") throw unsupportedType(block, at);
+  return field(block, "text", at);
+}
 
 /** A user's turn: results of tools come first, as messages of their own, and images in them as the user's. */
 function asked(blocks) {
@@ -64,10 +69,10 @@ function result(block, at, parts) {
 
 function part(block, at) {
   if (block.type === "text") return { type: "text", text: field(block, "text", at) };
-  if (block.type !== "image") return unsupportedType(block, at);
+  if (block.type !== "image") throw unsupportedType(block, at);
   const source = isObject(block.source) ? block.source : {};
   if (source.type === "url") return { type: "image_url", image_url: { url: field(source, "url", `${at}.source`) } };
-  if (source.type !== "base64") return unsupportedType(source, `${at}.source`);
+  if (source.type !== "base64") throw unsupportedType(source, `${at}.source`);
   return { type: "image_url", image_url: { url: `data:${field(source, "media_type", `${at}.source`)};base64,${field(source, "data", `${at}.source`)}` } };
 }
 
@@ -78,13 +83,13 @@ function said(blocks) {
   for (const { block, at } of blocks) {
     if (block.type === "text") texts.push(field(block, "text", at));
     else if (block.type === "tool_use") calls.push(call(block, at));
-    else if (!THOUGHTS.has(block.type)) unsupportedType(block, at);
+    else if (!THOUGHTS.has(block.type)) throw unsupportedType(block, at);
   }
   const content = texts.join("");
   return [{ role: "assistant", content: calls.length ? content || null : content, ...(calls.length ? { tool_calls: calls } : {}) }];
 }
 
 function call(block, at) {
-  if (!isObject(block.input)) wrong(`${at}.input`, "must be an object");
+  if (!isObject(block.input)) throw wrong(`${at}.input`, "must be an object");
   return { id: field(block, "id", at), type: "function", function: { name: field(block, "name", at), arguments: JSON.stringify(block.input) } };
 }

@@ -1,4 +1,4 @@
-import { isObject, wrong } from "../chat.js";
+import { isObject, wrong } from "../checks.js";
 
 /** What an envelope's `method` stands for: method and path of the request, in whose place its parameters go. */
 const METHODS = {
@@ -17,25 +17,25 @@ const RESOURCE = "resource/request";
  * @throws {EdgeError} invalid_request
  */
 export function unwrap({ method, params = {}, body = {} }) {
-  if (!isObject(params)) wrong("params", "must be an object");
-  if (!isObject(body)) wrong("body", "must be an object");
+  if (!isObject(params)) throw wrong("params", "must be an object");
+  if (!isObject(body)) throw wrong("body", "must be an object");
   const [verb, path] = method === RESOURCE ? resource(params) : named(method, params);
   return { method: verb, path, body: JSON.stringify(body) };
 }
 
 function named(method, params) {
-  if (typeof method !== "string" || !Object.hasOwn(METHODS, method)) wrong("method", `must be one of ${[...Object.keys(METHODS), RESOURCE].join(", ")}`);
+  if (typeof method !== "string" || !Object.hasOwn(METHODS, method)) throw wrong("method", `must be one of ${[...Object.keys(METHODS), RESOURCE].join(", ")}`);
   const [verb, path] = METHODS[method];
   return [verb, path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(text(params, name)))];
 }
 
 function resource(params) {
   const path = text(params, "path");
-  if (!/^\/threads(\/|\?|$)/.test(path)) wrong("params.path", "must be a path of /threads");
+  if (!/^\/threads(\/|\?|$)/.test(path)) throw wrong("params.path", "must be a path of /threads");
   return [params.httpMethod ?? "GET", path];
 }
 
 function text(params, name) {
-  if (typeof params[name] !== "string" || params[name] === "") wrong(`params.${name}`, "must be a string");
+  if (typeof params[name] !== "string" || params[name] === "") throw wrong(`params.${name}`, "must be a string");
   return params[name];
 }

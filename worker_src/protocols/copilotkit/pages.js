@@ -4,7 +4,7 @@ import { encoder } from "../ag_ui/encoder.js";
 import { messagesOf } from "../ag_ui/messages.js";
 import { agentOf } from "../agents.js";
 import { jsonObject, readText } from "../body.js";
-import { wrong } from "../chat.js";
+import { wrong } from "../checks.js";
 import { STREAM } from "../step.js";
 import { infoOf } from "./info.js";
 
@@ -32,7 +32,7 @@ export function pages(config, { threads, relay }) {
   async function connect(context) {
     agentOf(config, context.route.parameters[0]);
     const { threadId, protocolVersion: version = null } = await asked(context);
-    if (typeof threadId !== "string" || threadId === "") wrong("threadId", "must be a string");
+    if (typeof threadId !== "string" || threadId === "") throw wrong("threadId", "must be a string");
     const talk = await threads?.(context).talk(threadId);
     return talk ? replayed(context, { threadId, version }, talk) : new Response("", { headers: STREAM });
   }
@@ -49,7 +49,7 @@ export function pages(config, { threads, relay }) {
     const [agent, thread] = context.route.parameters;
     agentOf(config, agent);
     const { runId = null } = await asked(context);
-    if (runId !== null && typeof runId !== "string") wrong("runId", "must be a string");
+    if (runId !== null && typeof runId !== "string") throw wrong("runId", "must be a string");
     if (!threads) return Response.json({ stopped: false, message: `${UNKEPT}, so that no run can be stopped from here. ${FIX}` });
     const stopped = await threads(context).stop(thread, runId);
     return Response.json(stopped ? { stopped, interrupt: INTERRUPT } : { stopped, message: `No active run for thread '${thread.slice(0, 128)}'.` });
@@ -91,7 +91,7 @@ export function pages(config, { threads, relay }) {
 
 function limitOf(text) {
   if (text === null) return LISTED;
-  if (!/^\d{1,3}$/.test(text) || Number(text) < 1 || Number(text) > MOST_LISTED) wrong("limit", `must be a whole number from 1 to ${MOST_LISTED}`);
+  if (!/^\d{1,3}$/.test(text) || Number(text) < 1 || Number(text) > MOST_LISTED) throw wrong("limit", `must be a whole number from 1 to ${MOST_LISTED}`);
   return Number(text);
 }
 

@@ -1,5 +1,6 @@
 import { agentOf, instructions, offered, settingsOf } from "../agents.js";
-import { chatRequest, isObject, wrong } from "../chat.js";
+import { chatRequest } from "../chat.js";
+import { isObject, wrong } from "../checks.js";
 
 const AT = "variables.data";
 
@@ -33,14 +34,14 @@ export function decode({ variables }, config, caller, _route, headers) {
 }
 
 function checked(data) {
-  if (!isObject(data)) wrong(AT, "must be an object");
+  if (!isObject(data)) throw wrong(AT, "must be an object");
   for (const key of ["frontend", "forwardedParameters", "agentSession"]) {
-    if (!isObject(data[key] ?? {})) wrong(`${AT}.${key}`, "must be an object");
+    if (!isObject(data[key] ?? {})) throw wrong(`${AT}.${key}`, "must be an object");
   }
-  for (const key of ["threadId", "runId"]) if (typeof (data[key] ?? "") !== "string") wrong(`${AT}.${key}`, "must be a string");
+  for (const key of ["threadId", "runId"]) if (typeof (data[key] ?? "") !== "string") throw wrong(`${AT}.${key}`, "must be a string");
   const lists = [["messages", data.messages], ["context", data.context], ["agentStates", data.agentStates], ["frontend.actions", data.frontend?.actions]];
   for (const [key, value] of lists) {
-    if (!Array.isArray(value ?? []) || !(value ?? []).every(isObject)) wrong(`${AT}.${key}`, "must be a list of objects");
+    if (!Array.isArray(value ?? []) || !(value ?? []).every(isObject)) throw wrong(`${AT}.${key}`, "must be a list of objects");
   }
   return data;
 }
@@ -48,14 +49,14 @@ function checked(data) {
 function chosen(session, config) {
   const name = session?.agentName;
   if (name === undefined) return config.agents.default ?? NONE;
-  if (typeof name !== "string") wrong(`${AT}.agentSession.agentName`, "must be a string");
+  if (typeof name !== "string") throw wrong(`${AT}.agentSession.agentName`, "must be a string");
   return agentOf(config, name);
 }
 
 /** Parameters with the choice of a tool as OpenAI writes it. */
 function toolChoice(given) {
   const { toolChoice: choice, toolChoiceFunctionName: name, ...parameters } = Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== null));
-  if (choice === "function" && typeof name !== "string") wrong(`${AT}.forwardedParameters.toolChoiceFunctionName`, "must be a string");
+  if (choice === "function" && typeof name !== "string") throw wrong(`${AT}.forwardedParameters.toolChoiceFunctionName`, "must be a string");
   if (choice === "function") return { ...parameters, toolChoice: { type: "function", function: { name } } };
   return choice === undefined ? parameters : { ...parameters, toolChoice: choice };
 }
@@ -64,7 +65,7 @@ const actions = (given) => (given ?? []).flatMap((each, index) => (each.availabl
 
 function tool({ name, description, jsonSchema }, index) {
   const at = `${AT}.frontend.actions[${index}]`;
-  if (typeof name !== "string") wrong(`${at}.name`, "must be a string");
+  if (typeof name !== "string") throw wrong(`${at}.name`, "must be a string");
   return { type: "function", function: { name, description, parameters: parsed(jsonSchema, `${at}.jsonSchema`) } };
 }
 
@@ -76,7 +77,7 @@ function parsed(text, at) {
   } catch {
     // told below
   }
-  if (!isObject(value)) wrong(at, "must be the JSON of an object");
+  if (!isObject(value)) throw wrong(at, "must be the JSON of an object");
   return value;
 }
 
@@ -121,9 +122,9 @@ function history(given) {
 
 function messageOf(given, at) {
   const kind = Object.keys(KINDS).find((each) => isObject(given[each]));
-  if (kind === undefined) wrong(at, `must hold one of ${Object.keys(KINDS).join(", ")}`);
+  if (kind === undefined) throw wrong(at, `must hold one of ${Object.keys(KINDS).join(", ")}`);
   const [texts, read] = KINDS[kind];
-  for (const field of texts) if (typeof given[kind][field] !== "string") wrong(`${at}.${kind}.${field}`, "must be a string");
+  for (const field of texts) if (typeof given[kind][field] !== "string") throw wrong(`${at}.${kind}.${field}`, "must be a string");
   return read(given[kind], given.id);
 }
 

@@ -1,0 +1,41 @@
+import { EdgeError } from "../errors.js";
+
+export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+export const isText = (value) => typeof value === "string";
+
+/** Whether a value is one of the words that a table has. */
+export const isWordOf = (table, value) => isText(value) && Object.hasOwn(table, value);
+
+/** A value that is none: clients write `null` for what they leave out. */
+export const isAbsent = (value) => value === undefined || value === null;
+
+/** A field that breaks its rule, e.g. `wrong("input", "must be a string")`. */
+export const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
+
+/** A field that means something elsewhere, and what to do instead, e.g. `unsupported("background", "send no background")`. */
+export const unsupported = (param, fix) => new EdgeError("unsupported_parameter", `'${param}' is not supported here: ${fix}.`, { param });
+
+/** A part of a message, a tool or the like that is of a type that is not taken. */
+export const unsupportedType = ({ type }, param) =>
+  new EdgeError("unsupported_parameter", `'${param}' is of a type that is not supported here: ${isText(type) ? type.slice(0, 64) : "none"}.`, { param });
+
+const ID = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** What the id of a conversation, which its caller chooses, must be. */
+export const CONVERSATION_ID = "1 to 128 of the characters A-Z a-z 0-9 . _ : -, and no `.` or `..`";
+export const isConversationId = (text) => ID.test(text) && !/^\.{1,2}$/.test(text);
+
+/**
+ * Carries out `work`, whose refusals name neutral fields, and names them as the caller wrote them.
+ * @param {Record<string, string>} names neutral field -> the protocol's
+ */
+export function named(names, work) {
+  try {
+    return work();
+  } catch (thrown) {
+    const told = Object.hasOwn(names, thrown.param) ? names[thrown.param] : null;
+    if (told === null) throw thrown;
+    throw new EdgeError(thrown.code, thrown.message.replace(`'${thrown.param}'`, `'${told}'`), { param: told });
+  }
+}
