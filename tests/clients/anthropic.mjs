@@ -11,7 +11,8 @@ async function play({ url, key, how, ask, result }) {
     const message = await WAYS[how](client, ask, seen, result);
     return { ...seen, message, requestId: message._request_id ?? null };
   } catch (thrown) {
-    return { ...seen, failure: { name: thrown.constructor.name, status: thrown.status ?? null, type: thrown.type ?? null, requestId: thrown.requestID ?? null } };
+    const { status = null, type = null, requestID: requestId = null } = thrown;
+    return { ...seen, failure: { name: thrown.constructor.name, status, type, requestId } };
   }
 }
 

@@ -17,7 +17,8 @@ export function stopReason(reason, { called, refused }) {
  * @param {number} said tokens of the answer, estimated
  */
 export function usageOf(usage, { messages }, said) {
-  const { prompt_tokens: prompt = tokensOf(messages), completion_tokens: output = said, prompt_tokens_details: read, completion_tokens_details: spent } = usage ?? {};
+  const { prompt_tokens: prompt = tokensOf(messages), completion_tokens: output = said, ...more } = usage ?? {};
+  const { prompt_tokens_details: read, completion_tokens_details: spent } = more;
   const cached = Math.min(read?.cached_tokens ?? 0, prompt);
   const thought = spent?.reasoning_tokens;
   return {

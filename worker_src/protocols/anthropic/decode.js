@@ -98,10 +98,12 @@ function output(config) {
   if (!given(config)) return {};
   if (!isObject(config)) throw wrong("output_config", "must be an object");
   const { effort, format } = config;
+  const word = (value) => isWordOf(EFFORTS, value);
+  const words = `must be one of ${Object.keys(EFFORTS).join(", ")}`;
   const schema = (value) => isObject(value) && value.type === "json_schema" && isObject(value.schema);
   const made = (kept) => ({ type: "json_schema", json_schema: { name: "answer", schema: kept.schema, strict: true } });
   return {
-    ...known("output_config.effort", effort, (value) => isWordOf(EFFORTS, value), `must be one of ${Object.keys(EFFORTS).join(", ")}`, { as: "reasoning_effort", made: (word) => EFFORTS[word] }),
+    ...known("output_config.effort", effort, word, words, { as: "reasoning_effort", made: (kept) => EFFORTS[kept] }),
     ...known("output_config.format", format, schema, "must be {type: 'json_schema', schema}", { as: "response_format", made }),
   };
 }
