@@ -1,3 +1,4 @@
+import { able } from "../capabilities/able.js";
 import { newFacts } from "../context.js";
 import { EdgeError, asEdgeError, errorResponse } from "../errors.js";
 import { tokensOf } from "../protocols/chat.js";
@@ -191,6 +192,7 @@ export function conversation(config, answer, { sockets, summarise, lost }) {
     async #answered(run, context) {
       const added = this.#added(run);
       context.chat.messages = await this.#window(added, context);
+      context.chat.targets = able(context.chat); // what was said before may hold what not every target reads
       return answer(context);
     }
 

@@ -2,18 +2,12 @@ import { refusal } from "./body.js";
 import { UpstreamFailure, classify } from "./failure.js";
 
 /**
- * Cloudflare Workers AI through the `AI` binding, always with `messages`.
+ * Cloudflare Workers AI through the `AI` binding, chats always with `messages`.
  * @returns {Promise<Response>} a successful response
  * @throws {UpstreamFailure}
  */
 export async function workersAi({ settings, target, chat, env, signal }) {
-  const { max_completion_tokens: most, ...given } = chat.settings;
-  const inputs = {
-    ...given,
-    ...(most && !given.max_tokens ? { max_tokens: most } : {}),
-    messages: chat.messages.map(plain),
-    ...(chat.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
-  };
+  const inputs = chat.texts ? { text: chat.texts } : chatInputs(chat, target.capabilities?.native);
   const options = { returnRawResponse: true, signal, ...(settings.gateway ? { gateway: { id: settings.gateway } } : {}) };
   let response;
   try {
@@ -24,6 +18,23 @@ export async function workersAi({ settings, target, chat, env, signal }) {
   if (response.ok) return response;
   const told = await refusal(response);
   throw classify(response.status, { internal: told?.internalCode ?? told?.errors?.[0]?.code, response });
+}
+
+function chatInputs({ messages, settings, stream }, native) {
+  const { max_completion_tokens: most, response_format: format, ...given } = settings;
+  return {
+    ...given,
+    ...(most && !given.max_tokens ? { max_tokens: most } : {}),
+    ...(format ? { response_format: native ? bare(format) : format } : {}),
+    messages: messages.map(plain),
+    ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+  };
+}
+
+/** The older models take a JSON schema as it is, where OpenAI names and wraps it; and text is what they answer anyhow. */
+function bare({ type, json_schema: given }) {
+  if (type === "text") return undefined;
+  return given ? { type, json_schema: given.schema ?? given } : { type };
 }
 
 /** Workers AI wants text in every message; OpenAI clients leave it out beside tool calls. */
