@@ -1,9 +1,11 @@
 """A local cloud with a stack of conversations on it, over a scripted upstream: what several e2e tests play on."""
 
+import json
 import os
 import secrets
 import signal
 import threading
+import time
 
 import httpx
 from edgewright.engine.api import CloudflareApi
@@ -71,6 +73,24 @@ class Stage:
     def calls(self, containing):
         """The model's own log of the calls whose messages contain a text."""
         return httpx.get(f"{self.upstream.url}/wall/calls", params={"containing": containing}).json()
+
+    def control(self, method, path, **options):
+        """The control of the local cloud."""
+        headers = {"authorization": f"Bearer {self.cloud.token}"}
+        return httpx.request(method, f"{self.cloud.control_url}/{path}", headers=headers, trust_env=False, **options).json()
+
+    def model_calls(self, containing):
+        """The calls of Workers AI's models whose inputs contain a text."""
+        return [call for call in self.control("GET", "model-calls") if containing in json.dumps(call["body"])]
+
+    def model_call_ended(self, outcome, containing, patience=5):
+        """Whether the last such call ends so within some seconds."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if [call["outcome"] for call in self.model_calls(containing)][-1:] == [outcome]:
+                return True
+            threading.Event().wait(0.02)
+        return False
 
     def say(self, text, conversation, *, headers=(), **more):
         body = {"messages": [{"role": "user", "content": text}], "conversation": conversation, **more}
