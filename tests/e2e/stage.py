@@ -12,6 +12,7 @@ from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.keys import new_client_key
 from edgewright.localcloud import LocalCloud
+from edgewright.usage.schema import schema
 
 from .conftest import ROOT
 
@@ -77,7 +78,9 @@ class Stage:
     def control(self, method, path, **options):
         """The control of the local cloud."""
         headers = {"authorization": f"Bearer {self.cloud.token}"}
-        return httpx.request(method, f"{self.cloud.control_url}/{path}", headers=headers, trust_env=False, **options).json()
+        return httpx.request(
+            method, f"{self.cloud.control_url}/{path}", headers=headers, trust_env=False, **options
+        ).json()
 
     def model_calls(self, containing):
         """The calls of Workers AI's models whose inputs contain a text."""
@@ -91,6 +94,19 @@ class Stage:
                 return True
             threading.Event().wait(0.02)
         return False
+
+    def points(self, request):
+        """The data points of a request by its id, by their columns' names, once there is one."""
+        columns = schema().columns
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            points = [
+                {name: point[place] for name, place in columns.items()} for point in self.control("GET", "points")
+            ]
+            if found := [point for point in points if point["request_id"] == request]:
+                return found
+            threading.Event().wait(0.02)
+        return []
 
     def say(self, text, conversation, *, headers=(), **more):
         body = {"messages": [{"role": "user", "content": text}], "conversation": conversation, **more}

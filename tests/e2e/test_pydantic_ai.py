@@ -99,14 +99,19 @@ def test_an_agent_streams_its_text(run, model):
 def test_an_image_goes_to_the_target_that_sees(run, stage):
     done = run("seeing", lambda agent: agent.run(["What is on it?", BinaryContent(PIXEL, media_type="image/png")]))
     assert "an image (image/png)" in done.output
-    assert [call["model"] for call in stage.model_calls("What is on it?")] == ["@cf/meta/llama-4-scout-17b-16e-instruct"]
+    assert [call["model"] for call in stage.model_calls("What is on it?")] == [
+        "@cf/meta/llama-4-scout-17b-16e-instruct"
+    ]
 
 
 def test_what_no_target_can_do_is_an_error_with_a_body(run):
     with pytest.raises(ModelHTTPError) as caught:
         run("good", lambda agent: agent.run(["What is on it?", BinaryContent(PIXEL, media_type="image/png")]))
     assert caught.value.status_code == 400
-    assert (caught.value.body["code"], caught.value.body["param"]) == ("unsupported_parameter", "messages[0].content[1]")
+    assert (caught.value.body["code"], caught.value.body["param"]) == (
+        "unsupported_parameter",
+        "messages[0].content[1]",
+    )
 
 
 def test_an_unknown_model_and_a_bad_key_are_told_as_such(run):
