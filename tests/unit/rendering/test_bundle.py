@@ -79,6 +79,7 @@ def test_the_hash_follows_the_content():
         ("cache/", {"cache": {"enabled": True}}, {}),
         ("cors/", {"cors": {"origins": ["https://a.example"]}}, {}),
         ("protocols/ag_ui/", {"protocols": {"ag_ui": True}, "agents": {"default": {}}}, {"agents": {"default": {}}}),
+        ("protocols/embeddings/", {"protocols": {"embeddings": True}}, {}),
         ("drills/", {"verification": {"drills": True}}, {}),
         ("fallback/step.js", {}, {"fallback": {"enabled": False}}),
         ("breaker/", {}, {"breaker": {"enabled": False}}),
