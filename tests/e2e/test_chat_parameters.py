@@ -40,6 +40,7 @@ def changes(base_url):
             "native": targets(OLD),
             "seeing": targets(SCOUT),
             "mixed": targets(OLD, SCOUT),
+            "aging": targets("@cf/meta/llama-3.2-11b-vision-instruct"),
             "small": targets("@cf/mistral/mistral-7b-instruct-v0.1"),
             "bounded": targets(FULL, capabilities={"n": False, "streaming": False}),
             "good": {"targets": [{"upstream": "wall", "model": "good"}]},
@@ -158,6 +159,10 @@ def test_an_image_is_seen_whole_and_streamed(client):
     assert "an image (image/png)" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
 
+def test_an_older_model_sees_the_image_that_it_takes_beside_its_messages(client):
+    assert "You sent an image." in text_of(client.chat.completions.create(**asking("aging", showing(DATA))))
+
+
 def test_a_target_that_cannot_is_passed_over_while_another_can(client, stage):
     mark = fresh()
     raw = client.chat.completions.with_raw_response.create(**asking("mixed", showing(DATA, text=mark)))
@@ -171,6 +176,7 @@ def test_a_target_that_cannot_is_passed_over_while_another_can(client, stage):
     ("model", "asked", "param"),
     [
         ("native", {"content": showing(DATA)}, "messages[0].content[1]"),
+        ("aging", {"content": showing(DATA, DATA)}, "messages[0].content[1]"),
         ("seeing", {"content": showing(DATA, "https://x.example/a.png")}, "messages[0].content[2]"),
         (
             "full",

@@ -14,8 +14,9 @@ const ASKS = {
   tools: [({ settings }) => ["tools", "functions"].find((name) => settings[name]?.length), "call tools"],
   json_mode: [formatted("json_object"), "answer in JSON mode"],
   json_schema: [formatted("json_schema"), "answer by a JSON schema"],
-  vision: [part(({ type }) => type === "image_url"), "see images"],
-  image_urls: [part(({ type, image_url: image }) => type === "image_url" && !String(image?.url).startsWith("data:")), "fetch images; send a data: URL"],
+  vision: [part(isImage), "see images"],
+  image_urls: [part((each) => isImage(each) && !String(each.image_url?.url).startsWith("data:")), "fetch images; send a data: URL"],
+  images: [part(isImage), "see so many images", (most, { messages }) => messages.flatMap(({ content }) => content).filter(isImage).length <= most],
   audio: [part(({ type }) => type === "input_audio"), "hear audio"],
   files: [part(({ type }) => !PARTS.has(type)), "read parts of this type"],
   n: [({ settings }) => (settings.n > 1 ? "n" : null), "give several choices"],
@@ -26,6 +27,10 @@ const ASKS = {
   dimensions: [({ texts, settings }) => (texts && settings.dimensions ? "dimensions" : null), "give vectors of this length", (lengths, { settings }) => lengths.includes(settings.dimensions)],
   batch: [({ texts }) => (texts ? "input" : null), "take so many texts at once", (most, { texts }) => texts.length <= most],
 };
+
+function isImage(part) {
+  return part?.type === "image_url";
+}
 
 function formatted(type) {
   return ({ settings }) => (settings.response_format?.type === type ? "response_format" : null);

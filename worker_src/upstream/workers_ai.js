@@ -7,7 +7,7 @@ import { UpstreamFailure, classify } from "./failure.js";
  * @throws {UpstreamFailure}
  */
 export async function workersAi({ settings, target, chat, env, signal }) {
-  const inputs = chat.texts ? { text: chat.texts } : chatInputs(chat, target.capabilities?.native);
+  const inputs = chat.texts ? { text: chat.texts } : chatInputs(chat, target.capabilities ?? {});
   const options = { returnRawResponse: true, signal, ...(settings.gateway ? { gateway: { id: settings.gateway } } : {}) };
   let response;
   try {
@@ -20,13 +20,13 @@ export async function workersAi({ settings, target, chat, env, signal }) {
   throw classify(response.status, { internal: told?.internalCode ?? told?.errors?.[0]?.code, response });
 }
 
-function chatInputs({ messages, settings, stream }, native) {
+function chatInputs({ messages, settings, stream }, { native, beside }) {
   const { max_completion_tokens: most, response_format: format, ...given } = settings;
   return {
     ...given,
     ...(most && !given.max_tokens ? { max_tokens: most } : {}),
     ...(format ? { response_format: native ? bare(format) : format } : {}),
-    messages: messages.map(plain),
+    ...(beside ? parted(messages) : { messages: messages.map(plain) }),
     ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
   };
 }
@@ -35,6 +35,22 @@ function chatInputs({ messages, settings, stream }, native) {
 function bare({ type, json_schema: given }) {
   if (type === "text") return undefined;
   return given ? { type, json_schema: given.schema ?? given } : { type };
+}
+
+/** Messages as text, and the bytes of the one image in them beside. */
+function parted(messages) {
+  const parts = messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
+  const image = parts.find(({ type }) => type === "image_url")?.image_url.url;
+  const told = messages.map((message) => (Array.isArray(message.content) ? { ...message, content: message.content.map((part) => part.text ?? "").join("") } : plain(message)));
+  return { messages: told, ...(image ? { image: bytesOf(image) } : {}) };
+}
+
+function bytesOf(url) {
+  try {
+    return Array.from(atob(url.slice(url.indexOf(",") + 1)), (byte) => byte.charCodeAt(0));
+  } catch {
+    throw new UpstreamFailure("bad_request");
+  }
 }
 
 /** Workers AI wants text in every message; OpenAI clients leave it out beside tool calls. */

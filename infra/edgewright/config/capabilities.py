@@ -11,22 +11,25 @@ from edgewright.config.sections import Capabilities, Target, Upstream
 
 ABILITIES = tuple(name for name, field in Capabilities.model_fields.items() if field.annotation == (bool | None))
 """The names of what a model can or cannot do; the other fields of `Capabilities` are bounds."""
+_BOUNDS = tuple(name for name in Capabilities.model_fields if name not in ABILITIES)
 
 
 def capabilities_of(upstream: Upstream, target: Target) -> dict[str, Any] | None:
-    """``{<ability>: bool, dimensions: [n] | None, batch: n | None, native: bool}``; None if nothing is known.
+    """``{<ability>: bool, images, dimensions, batch: bound | None, native, beside: bool}``; None if nothing is known.
 
     A model that is not in the table can do everything: its upstream decides. ``native`` models speak Workers AI's older
-    shape, ``{response}``.
+    shape, ``{response}``; ``beside`` ones take an image beside their messages, and none in them.
     """
     own = target.capabilities.model_dump(exclude_none=True)
     known = table()["models"].get(target.model) if upstream.type == "workers-ai" else None
     if known is None:
-        everything = {**dict.fromkeys(ABILITIES, True), "dimensions": None, "batch": None, "native": False}
-        return everything | own if own else None
-    can = {name: name in known["can"] for name in ABILITIES}
-    bounds = {"dimensions": known.get("dimensions"), "batch": known.get("batch")}
-    return {**can, **bounds, "native": known.get("native", False)} | own
+        return _described(dict.fromkeys(ABILITIES, True), {}) | own if own else None
+    return _described({name: name in known["can"] for name in ABILITIES}, known) | own
+
+
+def _described(can: dict[str, bool], known: dict[str, Any]) -> dict[str, Any]:
+    shapes = {name: known.get(name, False) for name in ("native", "beside")}
+    return {**can, **{name: known.get(name) for name in _BOUNDS}, **shapes}
 
 
 def can(upstream: Upstream, target: Target, ability: str) -> bool:
@@ -37,6 +40,6 @@ def can(upstream: Upstream, target: Target, ability: str) -> bool:
 
 @cache
 def table() -> dict[str, Any]:
-    """The table: ``{as_of, source, models: {name: {can: [ability], native?, dimensions?: [n], batch?: n}}}``."""
+    """The table: ``{as_of, source, models: {name: {can: [ability], <bound>?, native?, beside?}}}``."""
     found: dict[str, Any] = json.loads(Path(__file__).with_name("capabilities.json").read_text("utf8"))
     return found

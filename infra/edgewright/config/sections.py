@@ -126,11 +126,14 @@ class Capabilities(Section):
         default=None,
         description="stream; else it is asked for the whole answer, which is sent as a stream of one piece",
     )
+    images: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        default=None, description="images in a request, at most"
+    )
     dimensions: list[Annotated[int, Field(ge=1, le=100_000)]] | None = Field(
         default=None, description="lengths that its vectors can have"
     )
     batch: Annotated[int, Field(ge=1, le=2_048)] | None = Field(
-        default=None, description="texts in a request for embeddings"
+        default=None, description="texts in a request for embeddings, at most"
     )
 
 

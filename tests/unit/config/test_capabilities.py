@@ -41,9 +41,11 @@ def test_a_known_model_can_what_the_table_says_and_what_the_stack_says():
     assert known(BGE) == {
         **dict.fromkeys(ABILITIES, False),
         "embeddings": True,
+        "images": None,
         "dimensions": [384],
         "batch": 100,
         "native": False,
+        "beside": False,
     }
     old = known("@cf/meta/llama-3.1-8b-instruct")
     assert (old["native"], old["json_schema"], old["vision"], old["stop"]) == (True, True, False, False)
@@ -55,7 +57,7 @@ def test_a_known_model_can_what_the_table_says_and_what_the_stack_says():
 def test_of_a_model_that_is_not_known_nothing_is_said_unless_the_stack_does(model, upstream):
     assert known(model, upstream) is None
     said = known(model, upstream, capabilities={"vision": False, "dimensions": [256, 512]})
-    everything = {**dict.fromkeys(ABILITIES, True), "batch": None, "native": False}
+    everything = {**dict.fromkeys(ABILITIES, True), "images": None, "batch": None, "native": False, "beside": False}
     assert said == {**everything, "vision": False, "dimensions": [256, 512]}
 
 

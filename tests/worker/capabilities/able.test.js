@@ -5,7 +5,7 @@ import { agUi } from "../../../worker_src/protocols/ag_ui/protocol.js";
 import { answers, ask, chunks, harness, json, openaiAnswer, target, textOf } from "../fixture.js";
 
 const ABILITIES = ["chat", "embeddings", "tools", "json_mode", "json_schema", "vision", "image_urls", "audio", "files", "n", "logprobs", "seed", "stop", "reasoning", "streaming"];
-const everything = { ...Object.fromEntries(ABILITIES.map((name) => [name, true])), dimensions: null, batch: null, native: false };
+const everything = { ...Object.fromEntries(ABILITIES.map((name) => [name, true])), images: null, dimensions: null, batch: null, native: false, beside: false };
 const without = (...names) => ({ ...everything, ...Object.fromEntries(names.map((name) => [name, false])) });
 const TOOL = { type: "function", function: { name: "f" } };
 const SCHEMA = { type: "json_schema", json_schema: { name: "city", strict: true, schema: { type: "object" } } };
@@ -109,4 +109,24 @@ test("Workers AI's older models are told nothing of text as a format, and of JSO
   await chat(ask("x", { response_format: { type: "text" } }));
   await chat(ask("y", { response_format: { type: "json_object" } }));
   assert.deepEqual(calls.map(({ inputs }) => inputs.response_format), [undefined, { type: "json_object" }]);
+});
+
+test("so many images and no more, counted over all messages", async () => {
+  const { chat, calls } = lacking({ ...everything, images: 2 });
+  const turns = (count) => ({ messages: Array(count).fill({ role: "user", content: [image(DATA)] }) });
+  assert.equal((await chat(turns(2))).status, 200);
+  const { error } = await (await chat(turns(3))).json();
+  assert.deepEqual([error.code, error.param, calls.length], ["unsupported_parameter", "messages[0].content[0]", 1]);
+  assert.match(error.message, /cannot see so many images/);
+});
+
+test("a model that takes an image beside its messages gets its bytes there, and text in them", async () => {
+  const { chat, calls } = lacking({ ...everything, native: true, beside: true, images: 1 });
+  await chat(ask("x", said(image("data:image/png;base64,AP8Q"))));
+  assert.deepEqual(calls[0].inputs.image, [0, 255, 16]);
+  assert.deepEqual(calls[0].inputs.messages, [{ role: "system", content: "See." }, { role: "user", content: "what?" }]);
+  await chat(ask("y"));
+  assert.equal("image" in calls[1].inputs, false);
+  assert.equal((await chat(ask("x", said(image("data:image/png;base64,?"))))).status, 400);
+  assert.equal(calls.length, 2);
 });
