@@ -38,6 +38,32 @@ def can(upstream: Upstream, target: Target, ability: str) -> bool:
     return known is None or bool(known[ability])
 
 
+_HEAD = """# What models can do
+
+Made by `make reference` from `infra/edgewright/config/capabilities.json` ({as_of}); do not edit. {source}.
+A model that is not here, and every model of another upstream, can do everything: its upstream decides.
+`models.<name>.targets[].capabilities` says otherwise, see [how](../howto/capabilities.md).
+
+| model | can | bounds |
+| --- | --- | --- |
+"""
+
+
+def reference() -> str:
+    """The reference page in Markdown."""
+    known = table()
+    rows = (_row(name, model) for name, model in known["models"].items())
+    return _HEAD.format(as_of=known["as_of"], source=known["source"]) + "".join(rows)
+
+
+def _row(name: str, model: dict[str, Any]) -> str:
+    bounds = {bound: model[bound] for bound in _BOUNDS if bound in model}
+    told = ", ".join(
+        f"{bound} {' or '.join(map(str, most)) if isinstance(most, list) else most}" for bound, most in bounds.items()
+    )
+    return f"| `{name}` | {', '.join(model['can'])} | {told} |\n"
+
+
 @cache
 def table() -> dict[str, Any]:
     """The table: ``{as_of, source, models: {name: {can: [ability], <bound>?, native?, beside?}}}``."""
