@@ -41,7 +41,8 @@ def changes(base_url):
             "seeing": targets(SCOUT),
             "mixed": targets(OLD, SCOUT),
             "aging": targets("@cf/meta/llama-3.2-11b-vision-instruct"),
-            "small": targets("@cf/mistral/mistral-7b-instruct-v0.1"),
+            "guided": targets("@cf/mistralai/mistral-small-3.1-24b-instruct"),
+            "small": targets("@cf/mistral/mistral-7b-instruct-v0.1", capabilities={"tools": False}),
             "bounded": targets(FULL, capabilities={"n": False, "streaming": False}),
             "good": {"targets": [{"upstream": "wall", "model": "good"}]},
         },
@@ -133,7 +134,7 @@ def test_json_mode(client, model, streamed):
     assert json.loads(text)["answer"]
 
 
-@pytest.mark.parametrize("model", ["full", "native", "seeing"])
+@pytest.mark.parametrize("model", ["full", "native", "seeing", "guided"])
 def test_an_answer_is_parsed_by_its_schema(client, play, model):
     done = client.chat.completions.parse(**asking(model, "Describe Bergen", response_format=City))
     city = done.choices[0].message.parsed

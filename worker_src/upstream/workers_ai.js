@@ -20,21 +20,24 @@ export async function workersAi({ settings, target, chat, env, signal }) {
   throw classify(response.status, { internal: told?.internalCode ?? told?.errors?.[0]?.code, response });
 }
 
-function chatInputs({ messages, settings, stream }, { native, beside }) {
+function chatInputs({ messages, settings, stream }, { beside, ...shape }) {
   const { max_completion_tokens: most, response_format: format, ...given } = settings;
   return {
     ...given,
     ...(most && !given.max_tokens ? { max_tokens: most } : {}),
-    ...(format ? { response_format: native ? bare(format) : format } : {}),
+    ...(format ? formatted(format, shape) : {}),
     ...(beside ? parted(messages) : { messages: messages.map(plain) }),
     ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
   };
 }
 
 /** The older models take a JSON schema as it is, where OpenAI names and wraps it; and text is what they answer anyhow. */
-function bare({ type, json_schema: given }) {
-  if (type === "text") return undefined;
-  return given ? { type, json_schema: given.schema ?? given } : { type };
+function formatted(format, { native, guided }) {
+  if (!native && !guided) return { response_format: format };
+  const { type, json_schema: given } = format;
+  const schema = given?.schema ?? given;
+  if (guided) return schema ? { guided_json: schema } : {};
+  return type === "text" ? {} : { response_format: { type, ...(schema ? { json_schema: schema } : {}) } };
 }
 
 /** Messages as text, and the bytes of the one image in them beside. */

@@ -11,14 +11,16 @@ from edgewright.config.sections import Capabilities, Target, Upstream
 
 ABILITIES = tuple(name for name, field in Capabilities.model_fields.items() if field.annotation == (bool | None))
 """The names of what a model can or cannot do; the other fields of `Capabilities` are bounds."""
+_SHAPES = ("native", "beside", "guided")
 _BOUNDS = tuple(name for name in Capabilities.model_fields if name not in ABILITIES)
 
 
 def capabilities_of(upstream: Upstream, target: Target) -> dict[str, Any] | None:
-    """``{<ability>: bool, images, dimensions, batch: bound | None, native, beside: bool}``; None if nothing is known.
+    """``{<ability>: bool, images, dimensions, batch: bound | None, <shape>: bool}``; None if nothing is known.
 
-    A model that is not in the table can do everything: its upstream decides. ``native`` models speak Workers AI's older
-    shape, ``{response}``; ``beside`` ones take an image beside their messages, and none in them.
+    A model that is not in the table can do everything: its upstream decides. Shapes are how a model is spoken to:
+    ``native`` ones speak Workers AI's older shape, ``{response}``; ``beside`` ones take an image beside their messages,
+    and none in them; ``guided`` ones take a JSON schema as ``guided_json``.
     """
     own = target.capabilities.model_dump(exclude_none=True)
     known = table()["models"].get(target.model) if upstream.type == "workers-ai" else None
@@ -28,7 +30,7 @@ def capabilities_of(upstream: Upstream, target: Target) -> dict[str, Any] | None
 
 
 def _described(can: dict[str, bool], known: dict[str, Any]) -> dict[str, Any]:
-    shapes = {name: known.get(name, False) for name in ("native", "beside")}
+    shapes = {name: known.get(name, False) for name in _SHAPES}
     return {**can, **{name: known.get(name) for name in _BOUNDS}, **shapes}
 
 
@@ -66,6 +68,6 @@ def _row(name: str, model: dict[str, Any]) -> str:
 
 @cache
 def table() -> dict[str, Any]:
-    """The table: ``{as_of, source, models: {name: {can: [ability], <bound>?, native?, beside?}}}``."""
+    """The table: ``{as_of, source, models: {name: {can: [ability], <bound>?, <shape>?: true}}}``."""
     found: dict[str, Any] = json.loads(Path(__file__).with_name("capabilities.json").read_text("utf8"))
     return found

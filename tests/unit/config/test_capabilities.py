@@ -46,6 +46,7 @@ def test_a_known_model_can_what_the_table_says_and_what_the_stack_says():
         "batch": 100,
         "native": False,
         "beside": False,
+        "guided": False,
     }
     old = known("@cf/meta/llama-3.1-8b-instruct")
     assert (old["native"], old["json_schema"], old["vision"], old["stop"]) == (True, True, False, False)
@@ -57,7 +58,8 @@ def test_a_known_model_can_what_the_table_says_and_what_the_stack_says():
 def test_of_a_model_that_is_not_known_nothing_is_said_unless_the_stack_does(model, upstream):
     assert known(model, upstream) is None
     said = known(model, upstream, capabilities={"vision": False, "dimensions": [256, 512]})
-    everything = {**dict.fromkeys(ABILITIES, True), "images": None, "batch": None, "native": False, "beside": False}
+    unsaid = {"images": None, "batch": None, "native": False, "beside": False, "guided": False}
+    everything = {**dict.fromkeys(ABILITIES, True), **unsaid}
     assert said == {**everything, "vision": False, "dimensions": [256, 512]}
 
 

@@ -5,7 +5,7 @@ import { agUi } from "../../../worker_src/protocols/ag_ui/protocol.js";
 import { answers, ask, chunks, harness, json, openaiAnswer, target, textOf } from "../fixture.js";
 
 const ABILITIES = ["chat", "embeddings", "tools", "json_mode", "json_schema", "vision", "image_urls", "audio", "files", "n", "logprobs", "seed", "stop", "reasoning", "streaming"];
-const everything = { ...Object.fromEntries(ABILITIES.map((name) => [name, true])), images: null, dimensions: null, batch: null, native: false, beside: false };
+const everything = { ...Object.fromEntries(ABILITIES.map((name) => [name, true])), images: null, dimensions: null, batch: null, native: false, beside: false, guided: false };
 const without = (...names) => ({ ...everything, ...Object.fromEntries(names.map((name) => [name, false])) });
 const TOOL = { type: "function", function: { name: "f" } };
 const SCHEMA = { type: "json_schema", json_schema: { name: "city", strict: true, schema: { type: "object" } } };
@@ -109,6 +109,12 @@ test("Workers AI's older models are told nothing of text as a format, and of JSO
   await chat(ask("x", { response_format: { type: "text" } }));
   await chat(ask("y", { response_format: { type: "json_object" } }));
   assert.deepEqual(calls.map(({ inputs }) => inputs.response_format), [undefined, { type: "json_object" }]);
+});
+
+test("models that are guided by a schema get it as such, and of text as a format nothing", async () => {
+  const { chat, calls } = lacking({ ...everything, guided: true });
+  for (const response_format of [SCHEMA, { type: "text" }]) await chat(ask("x", { response_format }));
+  assert.deepEqual(calls.map(({ inputs }) => [inputs.guided_json, inputs.response_format]), [[{ type: "object" }, undefined], [undefined, undefined]]);
 });
 
 test("so many images and no more, counted over all messages", async () => {

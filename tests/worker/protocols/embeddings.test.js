@@ -6,7 +6,7 @@ import { drill, harness, json, refuses, target } from "../fixture.js";
 
 const native = (...data) => () => json({ shape: [data.length, data[0].length], data, pooling: "mean" });
 const openaiList = (...vectors) => json({ object: "list", data: vectors.map((embedding, index) => ({ object: "embedding", index, embedding })), model: "x", usage: { prompt_tokens: 7, total_tokens: 7 } });
-const capabilities = (more) => ({ chat: false, embeddings: true, images: null, dimensions: null, batch: null, native: false, beside: false, ...more });
+const capabilities = (more) => ({ chat: false, embeddings: true, images: null, dimensions: null, batch: null, native: false, beside: false, guided: false, ...more });
 
 function serving({ models = { one: native([0.5, -1]) }, ...more } = {}) {
   const proxy = harness({ models, protocols: { embeddings }, ...more });
