@@ -41,7 +41,19 @@ def stage(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, ScriptedUpstream(0.02) as upstream:
         patch.setenv(STATE_VARIABLE, str(folder))
         with Stage(folder, upstream, **changes()) as made:
+            made.deploy(**beside(made.cloud))
             yield made
+
+
+def beside(cloud):
+    """The changes that add another server: the local cloud's own API speaks OpenAI's embeddings, and wants a key."""
+    own = {"type": "openai-compatible", "base_url": f"{cloud.api_url}/accounts/{cloud.account_id}/ai/v1"}
+    models = changes()["models"] | {"own": {"targets": [{"upstream": "own", "model": BASE}]}}
+    return {
+        "upstreams": {**changes()["upstreams"], "own": own},
+        "models": models,
+        "upstream_keys": {"own": cloud.token},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +93,23 @@ def test_texts_become_vectors_which_both_clients_read_from_base64_and_from_numbe
         assert mine.embedding == pytest.approx(other.embedding, abs=1e-6)
         assert mine.embedding == pytest.approx(nodes["embedding"], abs=1e-6)
         assert sum(value * value for value in mine.embedding) == pytest.approx(1, abs=1e-3)
+
+
+def test_another_server_gives_the_same_vectors_and_its_own_count(client):
+    own = client.embeddings.create(model="own", input=["one text", "another"])
+    ours = client.embeddings.create(model="embed", input=["one text", "another"])
+    assert [item.embedding for item in own.data] == [pytest.approx(item.embedding, abs=1e-6) for item in ours.data]
+    assert own.usage.prompt_tokens == 3  # its models count words
+
+
+def test_who_leaves_leaves_no_model_running(connect, stage):
+    stage.control("POST", "pace", json={"first_token_ms": 5_000})
+    try:
+        with pytest.raises(openai.APITimeoutError):
+            connect().with_options(timeout=0.5).embeddings.create(model="embed", input="nobody waits for this")
+        assert stage.model_call_ended("cancelled", "nobody waits for this")
+    finally:
+        stage.control("POST", "pace", json={"first_token_ms": 0})
 
 
 def test_one_text_is_a_list_of_one(client):

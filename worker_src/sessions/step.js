@@ -23,7 +23,7 @@ function turns(config) {
   return async (context, next) => {
     const given = context.request.headers.get("x-conversation-id") ?? context.chat.conversation;
     if (given === null) return next();
-    if (context.chat.texts) throw new EdgeError("unsupported_parameter", "Embeddings are no turn of a conversation.", { param: "X-Conversation-Id" });
+    if (context.chat.texts) throw new EdgeError("unsupported_parameter", "Embeddings are no turn of a conversation.", { param: "conversation" });
     const id = idOf(given);
     deadline(context, Infinity); // what is wrong with it is told before there is a run
     return new Turn(context, id, await turnOf(context.chat, context.caller, askedFor(context, id, config.sessions))).outcome();

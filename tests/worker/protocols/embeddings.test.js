@@ -82,8 +82,8 @@ test("another server is asked at /embeddings, and its order, its numbers and its
   });
   const upstreams = { ai: { type: "openai-compatible", base_url: "https://x.example/v1", secret: null } };
   const { embed } = serving({ config: { upstreams } });
-  const { data, usage } = await read(await embed({ input: ["a", "b"], dimensions: 1, user: "u", encoding_format: "base64" }));
-  assert.deepEqual(asked, [["https://x.example/v1/embeddings", { input: ["a", "b"], dimensions: 1, user: "u", model: "one" }]]);
+  const { data, usage } = await read(await embed({ input: ["a", "b"], dimensions: 1, user: "u", input_type: "query", encoding_format: "base64" }));
+  assert.deepEqual(asked, [["https://x.example/v1/embeddings", { input: ["a", "b"], dimensions: 1, user: "u", input_type: "query", model: "one" }]]);
   assert.deepEqual(data.map(({ embedding }) => Buffer.from(embedding, "base64").readFloatLE(0)), [1, 2]);
   assert.deepEqual(usage, { prompt_tokens: 9, total_tokens: 9 });
 });
@@ -180,8 +180,10 @@ test("texts that are longer than a stack allows are refused", async () => {
 
 test("embeddings are no turn of a conversation", async () => {
   const { embed, calls } = serving({ including: ["sessions"] });
-  const { status, error } = await read(await embed("a", { headers: { "x-conversation-id": "c1" } }));
-  assert.deepEqual([status, error.code, error.param, calls.length], [400, "unsupported_parameter", "X-Conversation-Id", 0]);
+  for (const [body, headers] of [["a", { "x-conversation-id": "c1" }], [{ input: "a", conversation: "c1" }, {}]]) {
+    const { status, error } = await read(await embed(body, { headers }));
+    assert.deepEqual([status, error.code, error.param, calls.length], [400, "unsupported_parameter", "conversation", 0]);
+  }
 });
 
 test("a key for chats alone may not ask for vectors", async () => {

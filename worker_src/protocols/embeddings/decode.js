@@ -9,14 +9,15 @@ const ENCODINGS = ["float", "base64"];
 
 /**
  * A request for embeddings as a neutral one that asks for vectors: `texts` are to be turned into them, and stand as messages too, for the
- * steps that count and compare; `read` reads what a model makes of them.
+ * steps that count and compare; `read` reads what a model makes of them. What else is in the body goes to the model untouched.
  * @param {object} body
  * @param {object} config
  * @param {{models: string[]|null}} caller
  * @throws {EdgeError} invalid_request, unsupported_parameter, model_not_found, model_not_allowed, context_length_exceeded
  */
 export function decode(body, config, caller) {
-  const { model: requested, input, encoding_format: encoding, dimensions, user } = body;
+  const { model: requested, input, encoding_format: encoding, conversation = null, ...settings } = body;
+  const { dimensions, user } = settings;
   const texts = textsOf(input);
   if (given(encoding) && !ENCODINGS.includes(encoding)) wrong("encoding_format", `must be one of ${ENCODINGS.join(", ")}`);
   if (given(dimensions) && !(Number.isInteger(dimensions) && dimensions > 0)) wrong("dimensions", "must be a whole number of at least 1");
@@ -24,9 +25,8 @@ export function decode(body, config, caller) {
   const model = resolve(requested, config, caller);
   const messages = texts.map((content) => ({ role: "user", content }));
   checkLength(messages, config.limits.max_input_tokens, "input");
-  const settings = { ...(given(dimensions) ? { dimensions } : {}), ...(given(user) ? { user } : {}) };
   const request = { model, requested: requested ?? model, targets: config.models[model].targets, texts, messages, settings };
-  return { ...request, targets: able(request), read: readVectors, encoding: encoding ?? "float", stream: false, include_usage: false, conversation: null };
+  return { ...request, targets: able(request), read: readVectors, encoding: encoding ?? "float", stream: false, include_usage: false, conversation };
 }
 
 const given = (value) => value !== undefined && value !== null;
