@@ -52,8 +52,9 @@ coverage: $(READY) ## measure which test covers which operation of the fake API;
 upgrade-record: $(READY) ## keep what this version deploys, for the versions after it; AGAIN=--again replaces the record
 	$(BIN)/python tests/conformance/record_upgrade.py $(AGAIN)
 
-reference: $(READY) ## write the page of the fake API's errors, docs/reference/cloudflare-errors.md
+reference: $(READY) ## write the pages of the fake API's errors and of what models can do, docs/reference/{cloudflare-errors,capabilities}.md
 	$(BIN)/python -c 'from edgewright.localcloud.error_table import reference; print(reference(), end="")' > docs/reference/cloudflare-errors.md
+	$(BIN)/python -c 'from edgewright.config.capabilities import reference; print(reference(), end="")' > docs/reference/capabilities.md
 
 e2e: $(READY) ## deploy to the local cloud, drive with real clients
 	$(PYTEST) tests/e2e

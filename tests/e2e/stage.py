@@ -1,15 +1,18 @@
 """A local cloud with a stack of conversations on it, over a scripted upstream: what several e2e tests play on."""
 
+import json
 import os
 import secrets
 import signal
 import threading
+import time
 
 import httpx
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.keys import new_client_key
 from edgewright.localcloud import LocalCloud
+from edgewright.usage.schema import schema
 
 from .conftest import ROOT
 
@@ -71,6 +74,39 @@ class Stage:
     def calls(self, containing):
         """The model's own log of the calls whose messages contain a text."""
         return httpx.get(f"{self.upstream.url}/wall/calls", params={"containing": containing}).json()
+
+    def control(self, method, path, **options):
+        """The control of the local cloud."""
+        headers = {"authorization": f"Bearer {self.cloud.token}"}
+        return httpx.request(
+            method, f"{self.cloud.control_url}/{path}", headers=headers, trust_env=False, **options
+        ).json()
+
+    def model_calls(self, containing):
+        """The calls of Workers AI's models whose inputs contain a text."""
+        return [call for call in self.control("GET", "model-calls") if containing in json.dumps(call["body"])]
+
+    def model_call_ended(self, outcome, containing, patience=5):
+        """Whether the last such call ends so within some seconds."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if [call["outcome"] for call in self.model_calls(containing)][-1:] == [outcome]:
+                return True
+            threading.Event().wait(0.02)
+        return False
+
+    def points(self, request):
+        """The data points of a request by its id, by their columns' names, once there is one."""
+        columns = schema().columns
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            points = [
+                {name: point[place] for name, place in columns.items()} for point in self.control("GET", "points")
+            ]
+            if found := [point for point in points if point["request_id"] == request]:
+                return found
+            threading.Event().wait(0.02)
+        return []
 
     def say(self, text, conversation, *, headers=(), **more):
         body = {"messages": [{"role": "user", "content": text}], "conversation": conversation, **more}

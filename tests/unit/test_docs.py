@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from edgewright.cli.app import app
-from edgewright.config import StackConfig, json_schema, reference
+from edgewright.config import StackConfig, capabilities, json_schema, reference
 from edgewright.usage import schema
 from edgewright_verify.probes import wall
 from edgewright_verify.upstream import FAULTS
@@ -43,6 +43,10 @@ def test_the_schema_in_the_docs_is_the_one_emitted():
 
 def test_the_configuration_page_is_the_one_emitted():
     assert (REFERENCE / "configuration.md").read_text() == reference()
+
+
+def test_the_page_of_what_models_can_do_is_the_one_of_the_table():
+    assert (REFERENCE / "capabilities.md").read_text() == capabilities.reference()
 
 
 def test_every_key_is_described():

@@ -76,7 +76,7 @@ def test_the_policy_pack_stands_alone(path):
 
 
 def test_a_concern_of_the_worker_imports_no_other_concern():
-    shared = {"cost", "crypto", "streaming", "protocols", "upstream"}
+    shared = {"capabilities", "cost", "crypto", "streaming", "protocols", "upstream"}
     folder = ROOT / "worker_src"
     for path in folder.rglob("*.js"):
         concern = path.relative_to(folder).parts[0]

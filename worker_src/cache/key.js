@@ -46,5 +46,6 @@ export function canonicalRequest(tenant, chat) {
   const ids = new Map();
   const messages = chat.messages.map((message) => plain(message, ids));
   const targets = chat.targets.map(({ upstream, model }) => `${upstream}/${model}`);
-  return canonical({ v: 1, tenant, model: chat.model, targets, messages, settings });
+  const task = chat.texts ? "embeddings" : undefined;
+  return canonical({ v: 1, tenant, model: chat.model, targets, messages, settings, task });
 }

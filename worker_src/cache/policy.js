@@ -18,9 +18,9 @@ export function cacheable({ settings }, drill, { tool_calls: tools }) {
   return plain && !drill && (tools || !settings.tools?.length);
 }
 
-/** Whether an answer may be kept: whole, ended by itself, of one target; text, or tool calls if configured. */
+/** Whether an answer may be kept: whole, ended by itself, of one target; text or vectors, or tool calls if configured. */
 export function storable(answer, { tool_calls: tools }) {
   if (answer.refusal || answer.choices || answer.edge) return false;
   if (answer.tool_calls?.length) return tools && answer.finish_reason === "tool_calls";
-  return answer.finish_reason === "stop" && Boolean(answer.content);
+  return answer.finish_reason === "stop" && Boolean(answer.content || answer.vectors);
 }

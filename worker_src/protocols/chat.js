@@ -1,10 +1,12 @@
+import { able } from "../capabilities/able.js";
 import { EdgeError } from "../errors.js";
 import { isObject, isText, wrong } from "./checks.js";
 
 /**
  * The neutral chat request that every protocol decodes into, with OpenAI's chat completion as its base:
  * `{model, requested, targets, messages, settings, stream, include_usage, conversation, run?, turn?, store?, onward?, told?}`; `settings` holds everything
- * else that the model is to be told (temperature, tools, response_format, ...), untouched.
+ * else that the model is to be told (temperature, tools, response_format, ...), untouched; `targets` are those that can do what is asked. A request
+ * that has `texts` is no chat: it asks for their vectors, and says how to `read` them (protocols/embeddings).
  *
  * A front end that holds the talk itself names its run, `run: {threadId, runId, version}`, and says what its messages are, `turn: {agent, own, ids,
  * leaving}`: the first `own` of them are the stack's, the others have the client's `ids`; `leaving` is what becomes of the run when its caller leaves,
@@ -14,8 +16,8 @@ import { isObject, isText, wrong } from "./checks.js";
  * a turn whose messages are all new: the run that it goes on from (null: whichever is the last), and instructions for this turn alone; `told` is kept
  * with its run for who reads it again.
  *
- * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage}`. Neutral stream events:
- * `{type: "delta", text}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
+ * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage, vectors?}`. Neutral stream events:
+ * `{type: "delta", text, logprobs?}`, `{type: "vectors", vectors}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
  * `{type: "usage", usage}`, `{type: "history", messages}` (a front end's own, before a replay), `{type: "finish", reason, edge?}`, `{type: "error", error}`; `edge` tells of a switch to another
  * target within the answer, `{switched, attempts, legs: [{target, usage, estimated}]}`.
  */
@@ -47,7 +49,7 @@ const KINDS = {
  * @param {object} body parsed JSON of an OpenAI chat request
  * @param {object} config
  * @param {{models: string[]|null}} caller
- * @throws {EdgeError} invalid_request, model_not_found, model_not_allowed
+ * @throws {EdgeError} invalid_request, unsupported_parameter, context_length_exceeded, model_not_found, model_not_allowed
  */
 export function chatRequest(body, config, caller) {
   const { model: requested, messages, stream, stream_options: streamOptions, conversation, ...settings } = body;
@@ -57,20 +59,23 @@ export function chatRequest(body, config, caller) {
   if (streamOptions !== undefined && streamOptions !== null && !isObject(streamOptions)) throw wrong("stream_options", "must be an object");
   if (stream === true && settings.n > 1) throw wrong("n", "must be 1 in a stream");
   const name = resolve(requested, config, caller);
-  checkLength(messages, config.limits.max_input_tokens);
+  checkLength(messages, config.limits.max_input_tokens, "messages");
+  const asked = { model: name, targets: config.models[name].targets, messages, settings: capped(settings, config.limits.max_output_tokens) };
   return {
-    model: name,
+    ...asked,
     requested: requested ?? name,
-    targets: config.models[name].targets,
-    messages,
-    settings: capped(settings, config.limits.max_output_tokens),
+    targets: able(asked),
     stream: stream === true,
     include_usage: streamOptions?.include_usage === true,
     conversation: conversationOf(conversation, config),
   };
 }
 
-function resolve(requested, config, caller) {
+/**
+ * The public name of the model that a request asks for.
+ * @throws {EdgeError} invalid_request, model_not_found, model_not_allowed
+ */
+export function resolve(requested, config, caller) {
   const asked = requested ?? config.default_model;
   if (asked === null) throw wrong("model", "is missing");
   if (typeof asked !== "string") throw wrong("model", "must be a string");
@@ -107,12 +112,12 @@ export const tokensOf = (messages) => Math.ceil(JSON.stringify(messages).length 
 /** The settings that a model reads beside the messages: tools, schemas. */
 export const extrasOf = ({ settings }) => Object.values(settings).filter((value) => value !== null && typeof value === "object");
 
-function checkLength(messages, most) {
+/** @throws {EdgeError} context_length_exceeded, of what the caller knows as `param` */
+export function checkLength(messages, most, param) {
   if (most === null) return;
   const tokens = tokensOf(messages);
   if (tokens <= most) return;
-  const told = `The messages have about ${tokens} tokens; ${most} are allowed here.`;
-  throw new EdgeError("context_length_exceeded", told, { param: "messages" });
+  throw new EdgeError("context_length_exceeded", `'${param}' has about ${tokens} tokens; ${most} are allowed here.`, { param });
 }
 
 /** Settings that bound the answer, whether the request does or not. */

@@ -13,6 +13,7 @@ export class Collector {
       else if (event.type === "reasoning") answer.reasoning += event.text;
       else if (event.type === "refusal") answer.refusal = (answer.refusal ?? "") + event.text;
       else if (event.type === "tool_call") this.#call(event);
+      else if (event.type === "vectors") this.#vectors(event);
       else if (event.type === "finish") this.#finish(event);
       else if (event.type === "usage") answer.usage = event.usage;
     }
@@ -21,6 +22,11 @@ export class Collector {
   #call({ index, id, name, arguments: text }) {
     const call = (this.#answer.tool_calls[index] ??= { id, type: "function", function: { name, arguments: "" } });
     call.function.arguments += text ?? "";
+  }
+
+  #vectors({ vectors }) {
+    this.#answer.vectors = vectors;
+    this.size += JSON.stringify(vectors).length;
   }
 
   #finish({ reason, edge }) {

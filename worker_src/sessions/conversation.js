@@ -1,3 +1,4 @@
+import { able } from "../capabilities/able.js";
 import { newFacts } from "../context.js";
 import { EdgeError, asEdgeError, errorResponse } from "../errors.js";
 import { tokensOf } from "../protocols/chat.js";
@@ -194,6 +195,7 @@ export function conversation(config, answer, { sockets, goesOn, summarise, relis
     async #answered(run, context) {
       const turn = context.chat.turn ? relisted(this.#store, run, context.chat) : this.#added(run, context.chat.onward);
       context.chat.messages = await this.#window(turn, context);
+      context.chat.targets = able(context.chat); // what was said before may hold what not every target reads
       return answer(context);
     }
 

@@ -1,3 +1,4 @@
+import { EdgeError } from "../errors.js";
 import { wrong } from "../protocols/checks.js";
 import { Collector } from "../protocols/collector.js";
 import { listed } from "../streaming/lists.js";
@@ -26,6 +27,7 @@ function turns(config) {
     const { chat, request } = context;
     const given = chat.turn ? chat.conversation : (request.headers.get("x-conversation-id") ?? chat.conversation);
     if (given === null && !chat.store) return next();
+    if (chat.texts) throw new EdgeError("unsupported_parameter", "Embeddings are no turn of a conversation.", { param: "conversation" });
     if (chat.store === false) throw wrong("store", "must not be false for a turn of a conversation, which keeps what is said");
     const id = given === null ? await newId(request.headers.get("idempotency-key")) : idOf(given);
     chat.conversation = id;

@@ -79,7 +79,8 @@ const conversationOf = ({ conversation, facts }) => conversation ?? facts.conver
 function callSpan(context, call, { trace, used, servers }) {
   const [upstream] = call.target.split("/", 1);
   const model = call.target.slice(upstream.length + 1);
-  const { stream } = context.chat;
+  const { stream, texts } = context.chat;
+  const operation = texts ? "embeddings" : "chat";
   // When it was is not known of a call that was lost with the object of its conversation.
   const { started = context.started, ms } = call;
   return span({
@@ -87,11 +88,11 @@ function callSpan(context, call, { trace, used, servers }) {
     spanId: newSpanId(),
     parentSpanId: trace.spanId,
     flags: SAMPLED,
-    name: `chat ${model}`,
+    name: `${operation} ${model}`,
     kind: CLIENT,
     status: ["ok", LEFT].includes(call.outcome) ? {} : FAILED,
   }, started, ms ?? 0, {
-    "gen_ai.operation.name": "chat",
+    "gen_ai.operation.name": operation,
     ...servers[upstream],
     "gen_ai.request.model": model,
     "gen_ai.request.stream": stream ? true : undefined,

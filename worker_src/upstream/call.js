@@ -28,7 +28,7 @@ export function createUpstream(config, backends) {
       guard.stage(target.timeouts.connect_ms);
       const settings = config.upstreams[target.upstream];
       const backend = context.drill?.backend(target) ?? backends[settings.type];
-      pending = backend({ settings, target, chat, env: context.env, signal: guard.signal });
+      pending = backend({ settings, target, chat: asked(chat, target), env: context.env, signal: guard.signal });
       const response = await guard.race(pending);
       record.status = response.status;
       guard.stage(target.timeouts.first_token_ms);
@@ -92,6 +92,12 @@ class Call {
   }
 }
 
+/** What a target is asked: the whole answer where its model does not stream, or not what it is asked for. */
+function asked(chat, { capabilities }) {
+  const whole = capabilities?.streaming === false || (capabilities?.native && chat.settings.response_format);
+  return chat.stream && whole ? { ...chat, stream: false } : chat;
+}
+
 async function read(response, chat, target, guard, record, waitUntil) {
   const streams = (response.headers.get("content-type") ?? "").toLowerCase().includes("event-stream");
   if (chat.stream && streams) {
@@ -100,9 +106,9 @@ async function read(response, chat, target, guard, record, waitUntil) {
     return { events };
   }
   const reply = await guard.race(readJson(response));
-  const answer = readAnswer(reply);
+  const { estimated = false, ...answer } = (chat.read ?? readAnswer)(reply, chat);
   guard.end();
-  Object.assign(record, { began: true, usage: answer.usage, finish: answer.finish_reason, model: modelOf(reply) });
+  Object.assign(record, { began: true, usage: answer.usage, estimated, finish: answer.finish_reason, model: modelOf(reply) });
   record.end(null);
   // Some models answer a request for a stream with plain JSON.
   return chat.stream ? { events: listed(answerEvents(answer)) } : { answer };

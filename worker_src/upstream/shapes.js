@@ -122,6 +122,7 @@ export function answerEvents(answer) {
   const events = [];
   if (answer.reasoning) events.push({ type: "reasoning", text: answer.reasoning });
   if (answer.content) events.push({ type: "delta", text: answer.content });
+  if (answer.vectors) events.push({ type: "vectors", vectors: answer.vectors });
   if (answer.refusal) events.push({ type: "refusal", text: answer.refusal });
   answer.tool_calls?.forEach((call, place) =>
     events.push({ type: "tool_call", index: place, id: call.id, name: call.function.name, arguments: call.function.arguments }),
@@ -210,7 +211,7 @@ export class EventReader {
     const reasoning = delta.reasoning_content ?? delta.reasoning;
     if (reasoning) events.push({ type: "reasoning", text: text(reasoning) });
     if (delta.refusal) events.push({ type: "refusal", text: text(delta.refusal) });
-    if (delta.content) events.push({ type: "delta", text: text(delta.content) });
+    if (delta.content) events.push({ type: "delta", text: text(delta.content), ...(choice.logprobs ? { logprobs: choice.logprobs } : {}) });
     for (const call of Array.isArray(delta.tool_calls) ? delta.tool_calls : []) if (call) events.push(this.#toolCall(call));
     return events;
   }

@@ -2,18 +2,12 @@ import { refusal } from "./body.js";
 import { UpstreamFailure, classify } from "./failure.js";
 
 /**
- * Cloudflare Workers AI through the `AI` binding, always with `messages`.
+ * Cloudflare Workers AI through the `AI` binding, chats always with `messages`.
  * @returns {Promise<Response>} a successful response
  * @throws {UpstreamFailure}
  */
 export async function workersAi({ settings, target, chat, env, signal }) {
-  const { max_completion_tokens: most, ...given } = chat.settings;
-  const inputs = {
-    ...given,
-    ...(most && !given.max_tokens ? { max_tokens: most } : {}),
-    messages: chat.messages.map(plain),
-    ...(chat.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
-  };
+  const inputs = chat.texts ? { text: chat.texts } : chatInputs(chat, target.capabilities ?? {});
   const options = { returnRawResponse: true, signal, ...(settings.gateway ? { gateway: { id: settings.gateway } } : {}) };
   let response;
   try {
@@ -24,6 +18,42 @@ export async function workersAi({ settings, target, chat, env, signal }) {
   if (response.ok) return response;
   const told = await refusal(response);
   throw classify(response.status, { internal: told?.internalCode ?? told?.errors?.[0]?.code, response });
+}
+
+function chatInputs({ messages, settings, stream }, { beside, ...shape }) {
+  const { max_completion_tokens: most, response_format: format, ...given } = settings;
+  return {
+    ...given,
+    ...(most && !given.max_tokens ? { max_tokens: most } : {}),
+    ...(format ? formatted(format, shape) : {}),
+    ...(beside ? parted(messages) : { messages: messages.map(plain) }),
+    ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+  };
+}
+
+/** The older models take a JSON schema as it is, where OpenAI names and wraps it; and text is what they answer anyhow. */
+function formatted(format, { native, guided }) {
+  if (!native && !guided) return { response_format: format };
+  const { type, json_schema: given } = format;
+  const schema = given?.schema ?? given;
+  if (guided) return schema ? { guided_json: schema } : {};
+  return type === "text" ? {} : { response_format: { type, ...(schema ? { json_schema: schema } : {}) } };
+}
+
+/** Messages as text, and the bytes of the one image in them beside. */
+function parted(messages) {
+  const parts = messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
+  const image = parts.find(({ type }) => type === "image_url")?.image_url.url;
+  const told = messages.map((message) => (Array.isArray(message.content) ? { ...message, content: message.content.map((part) => part.text ?? "").join("") } : plain(message)));
+  return { messages: told, ...(image ? { image: bytesOf(image) } : {}) };
+}
+
+function bytesOf(url) {
+  try {
+    return Array.from(atob(url.slice(url.indexOf(",") + 1)), (byte) => byte.charCodeAt(0));
+  } catch {
+    throw new UpstreamFailure("bad_request");
+  }
 }
 
 /** Workers AI wants text in every message; OpenAI clients leave it out beside tool calls. */

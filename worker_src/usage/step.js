@@ -26,10 +26,13 @@ export function usage(config, { alerts, telemetry } = {}) {
   };
 }
 
+/** Scopes of the routes that ask models. */
+const ASKING = new Set(["chat", "embeddings"]);
+
 function requests(config, sinks) {
   const keyed = config.auth.mode === "keys";
   return async (context, next) => {
-    if (context.route.scope !== "chat") return next();
+    if (!ASKING.has(context.route.scope)) return next();
     try {
       const response = await next();
       if (context.facts.repeated) new Point(context, sinks).end(null);

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from edgewright.config.capabilities import can
 from edgewright.config.sections import (
     Agent,
     Alerts,
@@ -108,6 +109,12 @@ class StackConfig(Section):
             raise ValueError("must be a date written YYYY-MM-DD") from None
         return value
 
+    def model_can(self, name: str, ability: str) -> bool:
+        """Whether one target of a public model has an ability (see ``capabilities``), as far as is known."""
+        targets = self.models[name].targets
+        known = [(self.upstreams.get(target.upstream), target) for target in targets]
+        return any(upstream is None or can(upstream, target, ability) for upstream, target in known)
+
     @property
     def worker_name(self) -> str:
         """Name of the Worker script, ``<name>-<environment>``."""
@@ -168,9 +175,10 @@ class StackConfig(Section):
 
     @property
     def verify_model(self) -> str:
-        """The public model that verification asks: one that its key may use, the default model if it may."""
+        """The public model that verification chats with: one that its key may use, the default model if it may."""
         name = self._verify_key_name
-        allowed = (self.auth.keys[name].models if name is not None else None) or list(self.models)
+        usable = (self.auth.keys[name].models if name is not None else None) or list(self.models)
+        allowed = [model for model in usable if self.model_can(model, "chat")] or usable
         return self.default_model if self.default_model in allowed else allowed[0]
 
     @property

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pydantic import SecretStr
 
 from edgewright.config import metered
+from edgewright.config.capabilities import can
 from edgewright.config.models import StackConfig, each, secret_binding
-from edgewright.config.sections import OpenAiCompatibleUpstream
+from edgewright.config.sections import OpenAiCompatibleUpstream, Target
 from edgewright.config.wording import Findings, one_of
 
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -27,6 +28,7 @@ def check(config: StackConfig) -> list[str]:
         _default_model,
         _agents,
         _protocols,
+        _embeddings,
         _auth,
         _signing,
         _origins,
@@ -105,6 +107,39 @@ def _protocols(config: StackConfig) -> Findings:
             yield f"{key}: true needs streaming.enabled, as a run is a stream. Fix: set streaming.enabled: true."
         if not config.agents:
             yield f"{key}: true needs an agent to run. Fix: add one, e.g. agents: {{ default: {{}} }}."
+
+
+def _embeddings(config: StackConfig) -> Findings:
+    embed = [name for name in config.models if config.model_can(name, "embeddings")]
+    if config.protocols.embeddings and not embed:
+        yield (
+            "protocols.embeddings: true, but no model turns texts into vectors. "
+            'Fix: add one, e.g. models: { embed: { targets: [{ upstream: ..., model: "@cf/baai/bge-m3" }] } }.'
+        )
+    for name, model in config.models.items():
+        if not config.protocols.embeddings and not config.model_can(name, "chat"):
+            yield f"models.{name}: is for embeddings alone. Fix: set protocols.embeddings: true."
+        known = {target.model for target in model.targets if _vectors(config, target)}
+        if len(known) > 1:
+            yield (
+                f"models.{name}.targets: vectors of {' and '.join(sorted(known))} cannot be compared. "
+                "Fix: make a model of each."
+            )
+    chatting = {"default_model": config.default_model, "sessions.summary.model": _summary_model(config)}
+    chatting |= {f"agents.{name}.model": agent.model for name, agent in config.agents.items()}
+    for key, asked in chatting.items():
+        if asked in config.models and not config.model_can(asked, "chat"):
+            yield f"{key}: {asked!r} does not chat. Fix: name a model that does."
+
+
+def _vectors(config: StackConfig, target: Target) -> bool:
+    """Whether a target is known to give vectors of its own kind."""
+    upstream = config.upstreams.get(target.upstream)
+    return upstream is not None and not can(upstream, target, "chat") and can(upstream, target, "embeddings")
+
+
+def _summary_model(config: StackConfig) -> str | None:
+    return config.sessions.summary.model if config.sessions.summary else None
 
 
 def _names(config: StackConfig) -> Findings:

@@ -105,6 +105,38 @@ class Price(Section):
     )
 
 
+class Capabilities(Section):
+    """What a target's model can do. Absent: what is known of it (Workers AI), else everything: its upstream decides."""
+
+    chat: bool | None = Field(default=None, description="answer chats")
+    embeddings: bool | None = Field(default=None, description="turn texts into vectors")
+    tools: bool | None = Field(default=None, description="call `tools`")
+    json_mode: bool | None = Field(default=None, description="`response_format` of type `json_object`")
+    json_schema: bool | None = Field(default=None, description="`response_format` of type `json_schema`")
+    vision: bool | None = Field(default=None, description="read images in messages")
+    image_urls: bool | None = Field(default=None, description="fetch images by address; else `data:` alone")
+    audio: bool | None = Field(default=None, description="hear `input_audio` in messages")
+    files: bool | None = Field(default=None, description="read other parts of messages")
+    n: bool | None = Field(default=None, description="give more than one choice")
+    logprobs: bool | None = Field(default=None, description="tell log probabilities")
+    seed: bool | None = Field(default=None, description="take a `seed`")
+    stop: bool | None = Field(default=None, description="end at `stop`")
+    reasoning: bool | None = Field(default=None, description="take a `reasoning_effort`")
+    streaming: bool | None = Field(
+        default=None,
+        description="stream; else it is asked for the whole answer, which is sent as a stream of one piece",
+    )
+    images: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        default=None, description="images in a request, at most"
+    )
+    dimensions: list[Annotated[int, Field(ge=1, le=100_000)]] | None = Field(
+        default=None, description="lengths that its vectors can have"
+    )
+    batch: Annotated[int, Field(ge=1, le=2_048)] | None = Field(
+        default=None, description="texts in a request for embeddings, at most"
+    )
+
+
 class Target(Section):
     """One place where a model can be answered."""
 
@@ -116,6 +148,9 @@ class Target(Section):
         description="how it goes on with a broken answer: from an unfinished assistant turn, or by saying it again",
     )
     price: Price | None = Field(default=None, description="what it costs; limits of money need it")
+    capabilities: Capabilities = Field(
+        default=Capabilities(), description="what it can do; a request asks no more of it"
+    )
 
 
 class Model(Section):
@@ -140,6 +175,7 @@ class Agent(Section):
 class Protocols(Section):
     """Front ends' protocols beside OpenAI's, which is always there."""
 
+    embeddings: bool = Field(default=False, description="OpenAI's embeddings: `POST /v1/embeddings`")
     ag_ui: bool = Field(
         default=False, description="AG-UI: `POST /agent/{id}/run`, for each of `agents`; needs `streaming.enabled`"
     )
@@ -225,9 +261,9 @@ class ClientKey(Section):
     models: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="public models the key may use; absent: all"
     )
-    routes: Annotated[list[Literal["chat", "models", "conversations", "usage"]], Field(min_length=1)] | None = Field(
-        default=None, description="routes the key may use; absent: all"
-    )
+    routes: (
+        Annotated[list[Literal["chat", "embeddings", "models", "conversations", "usage"]], Field(min_length=1)] | None
+    ) = Field(default=None, description="routes the key may use; absent: all")
     origins: Annotated[list[Origin], Field(min_length=1)] | None = Field(
         default=None, description="browser origins the key may be used from, and nowhere else; absent: anywhere"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from edgewright.config.capabilities import capabilities_of
 from edgewright.config.models import StackConfig, secret_binding
 from edgewright.config.prices import price_of
 from edgewright.config.sections import ClientKey, Limits, OpenAiCompatibleUpstream, Target, Upstream, WorkersAiUpstream
@@ -51,6 +52,7 @@ OBJECTS = {
 }
 PROTOCOLS = {
     "openai": Part("openai", "protocols/openai/protocol.js", "openai"),
+    "embeddings": Part("embeddings", "protocols/embeddings/protocol.js", "embeddings"),
     "ag_ui": Part("ag_ui", "protocols/ag_ui/protocol.js", "agUi"),
     "anthropic": Part("anthropic", "protocols/anthropic/protocol.js", "anthropic"),
     "copilotkit": Part("copilotkit", "protocols/copilotkit/protocol.js", "copilotKit"),
@@ -150,6 +152,7 @@ def _target(config: StackConfig, target: Target) -> dict[str, Any]:
         "timeouts": timeouts,
         "continuation": target.continuation,
         "price": price_of(config, target),
+        "capabilities": capabilities_of(config.upstreams[target.upstream], target),
     }
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.edge_models
 TRIED = 3
 """Each model asked costs its owner something."""
 
-NOT_FOR_CHAT = ("embed", "whisper", "tts", "dall-e", "image", "moderation", "rerank", "audio")
+NOT_FOR_CHAT = ("embed", "bge-", "whisper", "tts", "dall-e", "image", "moderation", "rerank", "audio")
 """Parts of the names of models that other proxies list beside those for chat."""
 
 

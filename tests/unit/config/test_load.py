@@ -37,6 +37,21 @@ def alerts(section=(), budget=(), **more):
     return {"usage": {"enabled": True}, "alerts": whole, "alert_secrets": ["whsec_" + "ca" * 22], **more}
 
 
+BGE = "@cf/baai/bge-small-en-v1.5"
+EMBEDS = {"protocols": {"embeddings": True}}
+TALKS = {"models": {"small": {"targets": [{"upstream": "ai", "model": "@cf/openai/gpt-oss-20b"}]}}}
+
+
+def models(**named):
+    """Public models of Workers AI by their targets' names."""
+    return {
+        "models": {
+            name: {"targets": [{"upstream": "ai", "model": each} for each in targets]}
+            for name, targets in named.items()
+        }
+    }
+
+
 OTLP = {"otlp": {"endpoint": "https://otel.example"}}
 COUNTED = {"usage": {"enabled": True}}
 
@@ -76,6 +91,20 @@ def test_the_other_key_is_of_another_tenant():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
+        ({"protocols": {"embeddings": True}, **TALKS}, ["protocols.embeddings", "no model turns texts", "bge-m3"]),
+        (models(embed=[BGE], small=["@cf/x"]), ["models.embed: is for embeddings alone", "protocols.embeddings: true"]),
+        (EMBEDS | models(embed=[BGE, "@cf/baai/bge-m3"]), ["models.embed.targets", BGE, "cannot be compared"]),
+        (EMBEDS | models(embed=[BGE]) | {"default_model": "embed"}, ["default_model: 'embed' does not chat"]),
+        (
+            EMBEDS | models(embed=[BGE]) | {"agents": {"helper": {"model": "embed"}}},
+            ["agents.helper.model: 'embed' does not chat"],
+        ),
+        (
+            EMBEDS
+            | models(embed=[BGE])
+            | {"sessions": {"enabled": True, "max_context_tokens": 4_000, "summary": {"model": "embed"}}},
+            ["sessions.summary.model: 'embed' does not chat"],
+        ),
         (
             {"sessions": {"enabled": True}, "deleted_objects": ["Conversation"]},
             ["deleted_objects: 'Conversation' is in use", "turn its feature off first"],

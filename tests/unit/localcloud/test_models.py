@@ -263,3 +263,44 @@ def test_a_model_that_takes_its_time_holds_nobody_up(bench):
     assert bench.calls()[0]["outcome"] is None
     thread.join()
     assert bench.calls()[0]["outcome"] == "done"
+
+
+def test_several_choices_and_their_log_probabilities(ask):
+    answer = ask(OPENAI, n=2, logprobs=True, top_logprobs=1)
+    texts = [choice["message"]["content"] for choice in answer["choices"]]
+    assert len(set(texts)) == 2
+    for text, choice in zip(texts, answer["choices"], strict=True):
+        told = choice["logprobs"]["content"]
+        assert "".join(each["token"] for each in told) == text
+        assert {len(each["top_logprobs"]) for each in told} == {1}
+    assert answer["usage"]["completion_tokens"] == sum(len(text.split()) for text in texts)
+    chunks = [json.loads(event) for event in ask(OPENAI, logprobs=True, stream=True)[:-1]]
+    streamed = [choice["logprobs"]["content"] for chunk in chunks for choice in chunk["choices"] if choice["logprobs"]]
+    assert "".join(each["token"] for (each,) in streamed) == texts[0]
+
+
+def test_a_seed_is_told_and_draws_the_same_answer(ask):
+    one, same = (ask(NATIVE, seed=3)["response"] for _ in range(2))
+    assert one == same
+    assert "The seed is 3." in one
+
+
+@pytest.mark.parametrize("stop", [" This", ["nowhere", " This"]])
+def test_an_answer_ends_before_a_stop(ask, stop):
+    whole = ask(OPENAI)["choices"][0]["message"]["content"]
+    cut = ask(OPENAI, stop=stop)["choices"][0]
+    assert (cut["message"]["content"], cut["finish_reason"]) == (whole.split(" This")[0], "stop")
+
+
+def test_what_is_sent_beside_text_is_named(ask):
+    content = [
+        {"type": "text", "text": "And these?"},
+        {"type": "image_url", "image_url": {"url": "data:image/webp;base64,AAAA"}},
+        {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        {"type": "file", "file": {}},
+    ]
+    messages = [{"role": "user", "content": content}]
+    text = ask(OPENAI, messages=messages)["choices"][0]["message"]["content"]
+    named = ["an image (image/webp)", "an image (https://x.example/a.png)", "a sound (wav)", "a part of type file"]
+    assert f'You wrote "And these?". You sent {" and ".join(named)}.' in text

@@ -92,6 +92,7 @@ def test_the_hash_follows_the_content():
         ("protocols/copilotkit_graphql/", {"protocols": {"copilotkit_graphql": True}}, {"agents": {"default": {}}}),
         ("protocols/responses/", {"protocols": {"responses": True}}, {}),
         ("protocols/completions/", {"protocols": {"completions": True}}, {}),
+        ("protocols/embeddings/", {"protocols": {"embeddings": True}}, {}),
         ("drills/", {"verification": {"drills": True}}, {}),
         ("fallback/step.js", {}, {"fallback": {"enabled": False}}),
         ("breaker/", {}, {"breaker": {"enabled": False}}),

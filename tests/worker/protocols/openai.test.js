@@ -187,3 +187,26 @@ test("a caller who leaves stops the model, before the first byte too", async () 
     assert.equal(stopped, true);
   }
 });
+
+test("log probabilities reach the caller, whole and streamed, and are kept by no cache", async () => {
+  const told = (token) => ({ content: [{ token, logprob: -0.5, bytes: [97], top_logprobs: [] }], refusal: null });
+  const piece = (content) => ({ choices: [{ index: 0, delta: { content }, logprobs: told(content), finish_reason: null }] });
+  const whole = { choices: [{ message: { role: "assistant", content: "a b" }, logprobs: told("a b"), finish_reason: "stop" }] };
+  const model = (inputs) => (inputs.stream ? sse(piece("a "), piece("b"), { choices: [{ delta: {}, finish_reason: "stop" }] }, "[DONE]") : json(whole));
+  const { chat, calls } = harness({ models: { one: model } });
+  const asked = { logprobs: true, top_logprobs: 0 };
+  const streamed = await chat(ask("x", { ...asked, stream: true }));
+  assert.equal(streamed.headers.get("x-edge-cache"), "BYPASS");
+  const list = await chunks(streamed);
+  assert.deepEqual(list.flatMap((chunk) => chunk.choices?.[0]?.logprobs ?? []), [told("a "), told("b")]);
+  assert.deepEqual((await (await chat(ask("x", asked))).json()).choices[0].logprobs, told("a b"));
+  assert.deepEqual(calls.map(({ inputs }) => [inputs.logprobs, inputs.top_logprobs]), [[true, 0], [true, 0]]);
+});
+
+test("several choices, a seed, and where to stop reach the model, and all choices the caller", async () => {
+  const choice = (index) => ({ index, message: { role: "assistant", content: `choice ${index}` }, finish_reason: "stop" });
+  const { chat, calls } = harness({ models: { one: () => json({ choices: [0, 1, 2].map(choice) }) } });
+  const { choices } = await (await chat(ask("x", { n: 3, seed: 7, stop: ["END"] }))).json();
+  assert.deepEqual(choices.map(({ index, message }) => [index, message.content]), [[0, "choice 0"], [1, "choice 1"], [2, "choice 2"]]);
+  assert.deepEqual([calls[0].inputs.n, calls[0].inputs.seed, calls[0].inputs.stop], [3, 7, ["END"]]);
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { embeddings } from "../../../worker_src/protocols/embeddings/protocol.js";
 import { answers, ask, chunks, json, openaiAnswer, openaiChunks, paced, refuses, sse } from "../fixture.js";
 import { PARENT, TRACE, collected, priced, valuesOf } from "./collected.js";
 
@@ -42,6 +43,14 @@ test("an answer is one batch: the request, and beneath it the call by the conven
     assert.ok(BigInt(call.endTimeUnixNano) <= BigInt(request.endTimeUnixNano));
     assert.match(request.startTimeUnixNano, /^\d{19}$/);
   }
+});
+
+test("a call for embeddings is called so", async (t) => {
+  const all = collected(t, { models: { one: () => json({ shape: [1, 1], data: [[1]] }) }, without: ["cache"], protocols: { embeddings } });
+  await (await all.fetch("/v1/embeddings", { method: "POST", body: { input: "hi" } })).text();
+  await all.over();
+  const [request, call] = all.spans();
+  assert.deepEqual([request.name, call.name, call.is["gen_ai.operation.name"]], ["POST /v1/embeddings", "embeddings one", "embeddings"]);
 });
 
 test("the headers of the secret go along, and not over our own", async (t) => {

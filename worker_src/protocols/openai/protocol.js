@@ -38,14 +38,14 @@ function encoder(chat) {
   const head = `data: {"id":${JSON.stringify(id)},"object":"chat.completion.chunk","created":${created},"model":${JSON.stringify(model)},"choices":[`;
   const tail = chat.include_usage ? `],"usage":null}\n\n` : `]}\n\n`;
   let started = chat.kept?.started ?? false;
-  const chunk = (delta, finish = null, end = tail) => {
+  const chunk = (delta, finish = null, end = tail, logprobs = null) => {
     const first = started ? "" : `${head}{"index":0,"delta":{"role":"assistant","content":${delta.tool_calls ? "null" : '""'}},"logprobs":null,"finish_reason":null}${tail}`;
     started = true;
-    return `${first}${head}{"index":0,"delta":${JSON.stringify(delta)},"logprobs":null,"finish_reason":${JSON.stringify(finish)}}${end}`;
+    return `${first}${head}{"index":0,"delta":${JSON.stringify(delta)},"logprobs":${JSON.stringify(logprobs)},"finish_reason":${JSON.stringify(finish)}}${end}`;
   };
   const switched = (edge) => `],"edge":${JSON.stringify(edge)}${tail.slice(1)}`;
   const frames = {
-    delta: (event) => chunk({ content: event.text }),
+    delta: (event) => chunk({ content: event.text }, null, tail, event.logprobs),
     reasoning: (event) => chunk({ reasoning_content: event.text }),
     refusal: (event) => chunk({ refusal: event.text }),
     tool_call: (event) => chunk({ tool_calls: [toolDelta(event)] }),

@@ -49,6 +49,7 @@ _MODELS = (
     Model("@cf/qwen/qwen2.5-coder-32b-instruct", "openai", context=32_768),
     Model("@cf/qwen/qwq-32b", "openai", context=24_000),
     Model("@cf/qwen/qwen3-30b-a3b-fp8", "openai", context=32_768),
+    Model("@cf/zai-org/glm-4.7-flash", "openai", context=131_072),
     Model("@cf/openai/gpt-oss-120b", "openai", context=128_000),
     Model("@cf/openai/gpt-oss-20b", "openai", context=128_000),
     Model("@cf/baai/bge-small-en-v1.5", context=512, dimensions=384),

@@ -80,7 +80,7 @@ def _no_done(asked: Asked, pace: Pace) -> Script:
 
 def _empty(asked: Asked, pace: Pace) -> Script:
     reply = Reply((), Prompt.read(asked.body).words)
-    return stream_script(asked, reply, pace) if asked.stream else whole_script(asked, reply, pace)
+    return stream_script(asked, reply, pace) if asked.stream else whole_script(asked, [reply], pace)
 
 
 def _plain_json(asked: Asked, pace: Pace) -> Script:
@@ -90,7 +90,7 @@ def _plain_json(asked: Asked, pace: Pace) -> Script:
 def _filter(asked: Asked, pace: Pace) -> Script:
     whole = reply_to(asked.model, Prompt.read(asked.body))
     reply = Reply(whole.tokens[:TOKENS_BEFORE_TROUBLE], whole.prompt_tokens, "content_filter")
-    return stream_script(asked, reply, pace) if asked.stream else whole_script(asked, reply, pace)
+    return stream_script(asked, reply, pace) if asked.stream else whole_script(asked, [reply], pace)
 
 
 _FAULTS: dict[str, Callable[[Asked, Pace], Script]] = {

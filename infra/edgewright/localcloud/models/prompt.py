@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ class InvalidDataError(Exception):
 class Prompt:
     """``text`` is the last user message; ``tool_result`` the last message if it is a tool's.
 
-    ``tools`` are ``{name, parameters}``; ``forced`` is the name of the tool that must be called.
+    ``tools`` are ``{name, parameters}``; ``forced`` is the name of the tool that must be called. ``parts`` are what the
+    last user message holds beside text, in words; ``stops`` are where the answer ends, ``choices`` how many there are,
+    ``logprobs`` how many likely tokens are told at each place (None: none at all).
     """
 
     text: str
@@ -27,6 +30,11 @@ class Prompt:
     schema: dict[str, Any] | None
     json_mode: bool
     max_tokens: int | None
+    parts: tuple[str, ...] = ()
+    seed: int | None = None
+    stops: tuple[str, ...] = ()
+    choices: int = 1
+    logprobs: int | None = None
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> Prompt:
@@ -36,21 +44,28 @@ class Prompt:
             InvalidDataError: neither is there, or a field has the wrong type.
         """
         messages = _messages(body)
-        asked = [_text(message) for message in messages if message.get("role") == "user"]
+        users = [message for message in messages if message.get("role") == "user"]
         last = messages[-1]
+        asked = users[-1] if users else last
+        stop = body.get("stop") or ()
         choice = body.get("tool_choice")
         tools = tuple(_tool(tool) for tool in body.get("tools") or ())
         form = body.get("response_format") or {}
         return cls(
-            text=asked[-1] if asked else _text(last),
+            text=_text(asked),
             words=sum(len(_text(message).split()) for message in messages),
             tool_result=_text(last) if last.get("role") == "tool" else None,
             tools=tools,
             forced=_forced(choice, tools),
             may_call=choice != "none",
-            schema=_schema(form),
-            json_mode=form.get("type") in ("json_object", "json_schema"),
+            schema=body.get("guided_json") or _schema(form),
+            json_mode="guided_json" in body or form.get("type") in ("json_object", "json_schema"),
             max_tokens=_limit(body),
+            parts=tuple(_parts(asked)) + (("an image",) if body.get("image") else ()),
+            seed=body.get("seed"),
+            stops=(stop,) if isinstance(stop, str) else tuple(stop),
+            choices=body.get("n") or 1,
+            logprobs=(body.get("top_logprobs") or 0) if body.get("logprobs") else None,
         )
 
     def mentions(self, word: str) -> bool:
@@ -72,8 +87,22 @@ def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
 def _text(message: dict[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+        return " ".join(str(part["text"]) for part in content if isinstance(part, dict) and "text" in part)
     return "" if content is None else str(content)
+
+
+def _parts(message: dict[str, Any]) -> Iterator[str]:
+    """Images, sounds and files of a message; of what is sent with it, its type."""
+    content = message.get("content")
+    for part in content if isinstance(content, list) else ():
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind == "image_url":
+            address = str((part.get("image_url") or {}).get("url"))
+            yield f"an image ({address[5:].split(';')[0] if address.startswith('data:') else address})"
+        elif kind == "input_audio":
+            yield f"a sound ({(part.get('input_audio') or {}).get('format')})"
+        elif kind != "text":
+            yield f"a part of type {kind}"
 
 
 def _tool(tool: Any) -> dict[str, Any]:

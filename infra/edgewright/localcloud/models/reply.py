@@ -35,7 +35,8 @@ class ToolCall:
 class Reply:
     """``tokens`` are whole words with the space behind them; joined they are the text.
 
-    ``value`` is the answer as JSON, where JSON was asked for; ``token_ms`` overrides the pace.
+    ``value`` is the answer as JSON, where JSON was asked for; ``token_ms`` overrides the pace; ``logprobs`` is how many
+    likely tokens are told at each place, None if none are.
     """
 
     tokens: tuple[str, ...]
@@ -44,6 +45,7 @@ class Reply:
     calls: tuple[ToolCall, ...] = ()
     value: Any = None
     token_ms: float | None = None
+    logprobs: int | None = None
     usage: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -57,7 +59,12 @@ class Reply:
         return "".join(self.tokens)
 
 
-def reply_to(model: Model, prompt: Prompt) -> Reply:
+def replies_to(model: Model, prompt: Prompt) -> list[Reply]:
+    """As many as the prompt asks for; each has a closing of its own."""
+    return [reply_to(model, prompt, choice) for choice in range(prompt.choices)]
+
+
+def reply_to(model: Model, prompt: Prompt, choice: int = 0) -> Reply:
     """A tool call if one is due, else JSON if asked, else text."""
     if prompt.tool_result is None:
         tool = _tool_due(prompt)
@@ -68,7 +75,7 @@ def reply_to(model: Model, prompt: Prompt) -> Reply:
             return _cut(json.dumps(value, ensure_ascii=False), prompt, value=value)
         if prompt.mentions("slow"):
             return _cut(_slow_text(), prompt, token_ms=SLOW_TOKEN_MS)
-        return _cut(_text(model, prompt), prompt)
+        return _cut(_text(model, prompt, choice), prompt)
     return _cut(f"The tool answered: {' '.join(prompt.tool_result.split())}. That is all there is to say.", prompt)
 
 
@@ -97,11 +104,16 @@ def _subject(prompt: Prompt) -> str:
     return str((named or words or ["nothing"])[-1])
 
 
-def _text(model: Model, prompt: Prompt) -> str:
+def _text(model: Model, prompt: Prompt, choice: int) -> str:
     words = prompt.text.split()
     quoted = " ".join(words[:_QUOTED_WORDS]) + ("…" if len(words) > _QUOTED_WORDS else "")
-    closing = _CLOSINGS[int(_digest(model.name + prompt.text)[:8], 16) % len(_CLOSINGS)]
+    drawn = int(_digest(f"{model.name}{prompt.text}{'' if prompt.seed is None else prompt.seed}")[:8], 16) + choice
+    closing = _CLOSINGS[drawn % len(_CLOSINGS)]
     heard = f'You wrote "{quoted}".' if quoted else "You wrote nothing."
+    if prompt.parts:
+        heard += f" You sent {' and '.join(prompt.parts)}."
+    if prompt.seed is not None:
+        heard += f" The seed is {prompt.seed}."
     return f"{heard} This is {model.short} answering. {closing}"
 
 
@@ -110,10 +122,12 @@ def _slow_text() -> str:
 
 
 def _cut(text: str, prompt: Prompt, value: Any = None, token_ms: float | None = None) -> Reply:
-    tokens = tuple(re.findall(r"\S+\s*", text))
+    ends = [place for place in map(text.find, prompt.stops) if place >= 0]
+    tokens = tuple(re.findall(r"\S+\s*", text[: min(ends, default=len(text))]))
     if prompt.max_tokens is not None and len(tokens) > prompt.max_tokens:
-        return Reply(tokens[: prompt.max_tokens], prompt.words, "length", token_ms=token_ms)
-    return Reply(tokens, prompt.words, value=value, token_ms=token_ms)
+        cut = tokens[: prompt.max_tokens]
+        return Reply(cut, prompt.words, "length", token_ms=token_ms, logprobs=prompt.logprobs)
+    return Reply(tokens, prompt.words, value=value, token_ms=token_ms, logprobs=prompt.logprobs)
 
 
 def _digest(text: str) -> str:

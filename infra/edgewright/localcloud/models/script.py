@@ -10,7 +10,7 @@ from typing import Any, Literal
 from edgewright.localcloud.models import embeddings
 from edgewright.localcloud.models.catalogue import Model
 from edgewright.localcloud.models.prompt import Prompt
-from edgewright.localcloud.models.reply import Reply, reply_to
+from edgewright.localcloud.models.reply import Reply, replies_to
 from edgewright.localcloud.models.shapes import (
     Answered,
     native_frames,
@@ -88,8 +88,8 @@ def script_call(asked: Asked, pace: Pace) -> Script:
     if asked.model.dimensions or asked.path == "embeddings":
         embed = embeddings.native if asked.path == "run" else embeddings.openai
         return json_script(embed(asked.model, asked.body), pace.first_token_ms)
-    reply = reply_to(asked.model, Prompt.read(asked.body))
-    return stream_script(asked, reply, pace) if asked.stream else whole_script(asked, reply, pace)
+    replies = replies_to(asked.model, Prompt.read(asked.body))
+    return stream_script(asked, replies[0], pace) if asked.stream else whole_script(asked, replies, pace)
 
 
 def json_script(payload: Any, wait_ms: float, tokens: int = 0) -> Script:
@@ -97,10 +97,11 @@ def json_script(payload: Any, wait_ms: float, tokens: int = 0) -> Script:
     return Script(steps=(Step(wait_ms / 1000, json.dumps(payload, ensure_ascii=False).encode(), tokens),))
 
 
-def whole_script(asked: Asked, reply: Reply, pace: Pace) -> Script:
-    """The whole reply as JSON, when its last token would have come."""
+def whole_script(asked: Asked, replies: list[Reply], pace: Pace) -> Script:
+    """The whole reply as JSON, when its last token would have come; the native shape has one choice."""
     native = asked.path == "run" and asked.model.shape == "native"
-    payload = native_json(reply) if native else openai_json(reply, _answered(asked))
+    reply = replies[0]
+    payload = native_json(reply) if native else openai_json(replies, _answered(asked))
     tokens = reply.usage["completion_tokens"]
     return json_script(payload, pace.first_token_ms + _token_ms(reply, pace) * max(0, tokens - 1), tokens)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from edgewright.localcloud.models.catalogue import Model
+from edgewright.localcloud.models.logprobs import logprobs_of
 from edgewright.localcloud.models.reply import Reply
 
 DONE = b"data: [DONE]\n\n"
@@ -55,22 +56,38 @@ def native_frames(reply: Reply) -> Iterator[Frame]:
     yield Frame(DONE)
 
 
-def openai_json(reply: Reply, by: Answered) -> dict[str, Any]:
-    """``chat.completion``."""
+def openai_json(replies: list[Reply], by: Answered) -> dict[str, Any]:
+    """``chat.completion``; its usage is of all choices, and of one prompt."""
+    choices = [_choice(index, reply) for index, reply in enumerate(replies)]
+    made = sum(reply.usage["completion_tokens"] for reply in replies)
+    prompt = replies[0].prompt_tokens
+    usage = {"prompt_tokens": prompt, "completion_tokens": made, "total_tokens": prompt + made}
+    return {**_head(by, "chat.completion"), "choices": choices, "usage": usage}
+
+
+def _choice(index: int, reply: Reply) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": None if reply.calls else reply.text, "refusal": None}
     if reply.calls:
         message["tool_calls"] = [
             {"id": call.id, "type": "function", "function": _function(call)} for call in reply.calls
         ]
-    choice = {"index": 0, "message": message, "finish_reason": reply.finish, "logprobs": None}
-    return {**_head(by, "chat.completion"), "choices": [choice], "usage": reply.usage}
+    return {
+        "index": index,
+        "message": message,
+        "finish_reason": reply.finish,
+        "logprobs": _logprobs(reply, reply.tokens),
+    }
+
+
+def _logprobs(reply: Reply, tokens: Iterable[str]) -> dict[str, Any] | None:
+    return None if reply.logprobs is None else logprobs_of(tokens, reply.logprobs)
 
 
 def openai_frames(reply: Reply, by: Answered) -> Iterator[Frame]:
     """``chat.completion.chunk``: role, then a delta a token or a tool call in two parts, finish, usage."""
     yield _chunk(by, {"role": "assistant", "content": None if reply.calls else ""})
     for token in reply.tokens:
-        yield _chunk(by, {"content": token}, tokens=1)
+        yield _chunk(by, {"content": token}, tokens=1, logprobs=_logprobs(reply, [token]))
     for index, call in enumerate(reply.calls):
         function = _function(call)
         opened = {"index": index, "id": call.id, "type": "function", "function": {**function, "arguments": ""}}
@@ -83,8 +100,10 @@ def openai_frames(reply: Reply, by: Answered) -> Iterator[Frame]:
     yield Frame(DONE)
 
 
-def _chunk(by: Answered, delta: dict[str, Any], finish: str | None = None, tokens: int = 0) -> Frame:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+def _chunk(
+    by: Answered, delta: dict[str, Any], finish: str | None = None, tokens: int = 0, logprobs: Any = None
+) -> Frame:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": logprobs}
     return Frame(event({**_head(by, "chat.completion.chunk"), "choices": [choice]}), tokens)
 
 

@@ -1,0 +1,48 @@
+import { able } from "../../capabilities/able.js";
+import { EdgeError } from "../../errors.js";
+import { checkLength, resolve } from "../chat.js";
+import { wrong } from "../checks.js";
+import { readVectors } from "./vectors.js";
+
+/** Most texts of one request, as OpenAI has it; a model may take fewer. */
+const MOST_TEXTS = 2_048;
+const ENCODINGS = ["float", "base64"];
+
+/**
+ * A request for embeddings as a neutral one that asks for vectors: `texts` are to be turned into them, and stand as messages too, for the
+ * steps that count and compare; `read` reads what a model makes of them. What else is in the body goes to the model untouched.
+ * @param {object} body
+ * @param {object} config
+ * @param {{models: string[]|null}} caller
+ * @throws {EdgeError} invalid_request, unsupported_parameter, model_not_found, model_not_allowed, context_length_exceeded
+ */
+export function decode(body, config, caller) {
+  const { model: requested, input, encoding_format: encoding, conversation = null, ...settings } = body;
+  const { dimensions, user } = settings;
+  const texts = textsOf(input);
+  if (given(encoding) && !ENCODINGS.includes(encoding)) throw wrong("encoding_format", `must be one of ${ENCODINGS.join(", ")}`);
+  if (given(dimensions) && !(Number.isInteger(dimensions) && dimensions > 0)) throw wrong("dimensions", "must be a whole number of at least 1");
+  if (given(user) && typeof user !== "string") throw wrong("user", "must be a string");
+  const model = resolve(requested, config, caller);
+  const messages = texts.map((content) => ({ role: "user", content }));
+  checkLength(messages, config.limits.max_input_tokens, "input");
+  const request = { model, requested: requested ?? model, targets: config.models[model].targets, texts, messages, settings };
+  return { ...request, targets: able(request), read: readVectors, encoding: encoding ?? "float", stream: false, include_usage: false, conversation };
+}
+
+const given = (value) => value !== undefined && value !== null;
+
+function textsOf(input) {
+  const texts = typeof input === "string" ? [input] : input;
+  if (!Array.isArray(texts)) throw wrong("input", "must be a string or a list of strings");
+  if (texts.length === 0 || texts.length > MOST_TEXTS) throw wrong("input", `must hold 1 to ${MOST_TEXTS} texts`);
+  texts.forEach((text, place) => {
+    const at = typeof input === "string" ? "input" : `input[${place}]`;
+    if (typeof text === "number" || Array.isArray(text)) {
+      throw new EdgeError("unsupported_parameter", `'${at}' is of tokens: only a model's own tokenizer reads them. Send the text.`, { param: at });
+    }
+    if (typeof text !== "string") throw wrong(at, "must be a string");
+    if (text === "") throw wrong(at, "must not be empty");
+  });
+  return texts;
+}
