@@ -28,6 +28,16 @@ BASE = {
     "drill_secret": "canary-drill-secret-" + "x" * 32,
 }
 SESSIONS = {"sessions": {"enabled": True}}
+# Most bytes that each adds to a stack that has everything but protocols.
+PROTOCOLS = {
+    "ag_ui": 18_000,
+    "anthropic": 24_000,
+    "completions": 4_000,
+    "copilotkit": 24_000,
+    "copilotkit_graphql": 20_000,
+    "embeddings": 6_000,
+    "responses": 32_000,
+}
 EVERYTHING = {
     "auth": {"keys": {"ci": {"tenant": "ci"}}, "signed_requests": True},
     "signing_keys": {"ci": SIGNING_KEY},
@@ -36,12 +46,11 @@ EVERYTHING = {
     "cors": {"origins": ["https://app.example"]},
     "fallback": {"mid_stream": "continue"},
     "agents": {"default": {}},
-    "protocols": {"ag_ui": True, "copilotkit": True},
+    "protocols": dict.fromkeys(PROTOCOLS, True),
     "limits": {
         "rules": [{"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window_seconds": 60}],
     },
     "sessions": {"enabled": True, "max_context_tokens": 4_000, "summary": {}},
-    "protocols": {"responses": True, "completions": True},
     "usage": {"enabled": True, "report": True},
     "usage_token": "canary-usage-token",
     "alerts": {"url": "https://hooks.example/x", "budgets": [{"name": "month", "of": "tokens", "thresholds": [1_000]}]},
@@ -133,19 +142,15 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     untold = bundle(**{**EVERYTHING, "observability": {}})
     off = {"alerts": {}, "observability": {}, "usage": {}, "protocols": {}}
     unmetered = bundle(**{**EVERYTHING, **off})
-    fronted = bundle(**{**EVERYTHING, **off, "limits": {}})
-    plain = {**EVERYTHING, **off, "limits": {}, "protocols": {}}
+    plain = {**EVERYTHING, **off, "limits": {}}
     unlimited = bundle(**plain)
     socketless = bundle(**{**plain, "sessions": {"enabled": True, "sockets": False}})
     stateless = bundle(**{**plain, "sessions": {"enabled": False}})
-    assert stateless.size < 100_000
+    assert stateless.size < 106_000
     assert socketless.size - stateless.size < 44_000
-    spoken = bundle(**{**plain, "protocols": {"responses": True, "completions": True}})
-    assert spoken.size - unlimited.size < 32_000
     assert unlimited.size - socketless.size < 18_000
-    assert fronted.size - unlimited.size < 24_000
-    assert unmetered.size - fronted.size < 13_000
-    counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}})
+    assert unmetered.size - unlimited.size < 13_000
+    counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}, "protocols": {}})
     assert counted.size - unmetered.size < 22_000
     assert everything.size - silent.size < 8_000
     assert everything.size - untold.size < 9_500
@@ -153,6 +158,12 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     canaries = ("ca" * 22, "canary-drill-secret", "canary-upstream-key", "canary-usage-token", "canary-otlp-header")
     for secret in (KEY, SIGNING_KEY, *canaries):
         assert secret not in text
+
+
+@pytest.mark.parametrize(("name", "most"), PROTOCOLS.items())
+def test_a_protocol_weighs_little_and_the_rest_nothing(name, most):
+    plain = {**EVERYTHING, "protocols": {}}
+    assert 0 < bundle(**{**plain, "protocols": {name: True}}).size - bundle(**plain).size < most
 
 
 def test_rendering_takes_less_than_50_ms():
