@@ -162,6 +162,7 @@ export function conversation(config, answer, { sockets, goesOn, summarise, relis
       this.#active = null;
       this.#runs.delete(run.id);
       await this.#list(turn.listed);
+      if (turn.begins && !this.#runs.size && !this.#store.messages().length) return void (await this.#delete()); // it was refused
       await this.#schedule();
     }
 

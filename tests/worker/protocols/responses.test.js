@@ -331,6 +331,23 @@ test("a request that comes again with its key is one response", async () => {
   assert.equal((await respond(proxy, { input: "other" }, options)).status, 422);
 });
 
+test("a request that is refused begins no conversation", async () => {
+  const rule = { name: "few", per: "key", of: "requests", at_most: 1, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "closed" };
+  const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules: [rule], cache_hits: "free" };
+  const proxy = harness({ protocols: { responses }, including: ["sessions", "kept_responses", "limits"], config: { limits } });
+  const { id } = await made(proxy, {});
+  for (const stream of [false, true]) {
+    const refused = await respond(proxy, { input: "more", stream });
+    assert.deepEqual([refused.status, (await refused.json()).error.code], [429, "rate_limit_exceeded"]);
+  }
+  let listed = [null, null];
+  for (let round = 0; listed.length > 1 && round < 100; round += 1) {
+    await new Promise(setImmediate); // the refusal is told before its conversation is gone
+    listed = (await (await proxy.fetch("/v1/conversations")).json()).data;
+  }
+  assert.deepEqual(listed.map((each) => id.endsWith(each.id)), [true]);
+});
+
 test("where nothing is kept there are no addresses of responses", async () => {
   const proxy = serving();
   assert.equal((await proxy.fetch(`/v1/responses/${(await made(proxy, {})).id}`)).status, 404);
