@@ -8,9 +8,9 @@ import { EdgeError } from "../errors.js";
  * that has `texts` is no chat: it asks for their vectors, and says how to `read` them (protocols/embeddings).
  *
  * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage, vectors?}`. Neutral stream events:
- * `{type: "delta", text, logprobs?}`, `{type: "vectors", vectors}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
- * `{type: "usage", usage}`, `{type: "finish", reason, edge?}`, `{type: "error", error}`; `edge` tells of a switch to another
- * target within the answer, `{switched, attempts, legs: [{target, usage, estimated}]}`.
+ * `{type: "delta", text, logprobs?}`, `{type: "vectors", vectors}`, `{type: "reasoning", text}`, `{type: "refusal", text}`,
+ * `{type: "tool_call", index, id?, name?, arguments?}`, `{type: "usage", usage}`, `{type: "finish", reason, edge?}`,
+ * `{type: "error", error}`; `edge` tells of a switch to another target within the answer, `{switched, attempts, legs: [{target, usage, estimated}]}`.
  */
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
 
