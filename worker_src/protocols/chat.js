@@ -149,7 +149,8 @@ function checkPart(part, at) {
   if (part === null || typeof part !== "object" || typeof part.type !== "string") wrong(at, "must be an object with a type");
 }
 
-function checkSettings(settings) {
+/** @throws {EdgeError} invalid_request: a setting that is known and not as it must be */
+export function checkSettings(settings) {
   for (const [name, [low, high]] of Object.entries(RANGES)) {
     const value = settings[name];
     if (value === undefined || value === null) continue;

@@ -1,6 +1,6 @@
 import { able } from "../../capabilities/able.js";
 import { EdgeError } from "../../errors.js";
-import { checkLength, resolve, wrong } from "../chat.js";
+import { checkLength, checkSettings, resolve, wrong } from "../chat.js";
 import { readVectors } from "./vectors.js";
 
 /** Most texts of one request, as OpenAI has it; a model may take fewer. */
@@ -16,12 +16,12 @@ const ENCODINGS = ["float", "base64"];
  * @throws {EdgeError} invalid_request, unsupported_parameter, model_not_found, model_not_allowed, context_length_exceeded
  */
 export function decode(body, config, caller) {
-  const { model: requested, input, encoding_format: encoding, conversation = null, ...settings } = body;
-  const { dimensions, user } = settings;
+  const { model: requested, input, encoding_format: encoding, conversation = null, stream: _, ...settings } = body;
+  const { dimensions } = settings;
   const texts = textsOf(input);
   if (given(encoding) && !ENCODINGS.includes(encoding)) wrong("encoding_format", `must be one of ${ENCODINGS.join(", ")}`);
   if (given(dimensions) && !(Number.isInteger(dimensions) && dimensions > 0)) wrong("dimensions", "must be a whole number of at least 1");
-  if (given(user) && typeof user !== "string") wrong("user", "must be a string");
+  checkSettings(settings); // limits and reports read some of them, whatever asks
   const model = resolve(requested, config, caller);
   const messages = texts.map((content) => ({ role: "user", content }));
   checkLength(messages, config.limits.max_input_tokens, "input");
