@@ -14,7 +14,8 @@ async function play({ url, key, how, model, values, given = {}, schema, structur
     return await WAYS[how]({ edge, values, model, schema, asked: { model: edge(model), maxRetries: 0, ...given } });
   } catch (thrown) {
     const cause = thrown.lastError ?? thrown;
-    return { failure: { name: cause.name, call: APICallError.isInstance(cause), status: cause.statusCode ?? null, message: cause.message, data: cause.data ?? null } };
+    const { name, message, statusCode: status = null, data = null } = cause;
+    return { failure: { name, message, status, data, call: APICallError.isInstance(cause) } };
   }
 }
 
@@ -41,7 +42,11 @@ const WAYS = {
 };
 
 const told = ({ text, finishReason, usage, steps }) => ({ text, finishReason, usage, steps: steps.map(stepOf) });
-const stepOf = ({ toolCalls, toolResults, finishReason }) => ({ calls: toolCalls.map(({ toolName, input }) => [toolName, input]), results: toolResults.map(({ output }) => output), finishReason });
+const stepOf = ({ toolCalls, toolResults, finishReason }) => ({
+  calls: toolCalls.map(({ toolName, input }) => [toolName, input]),
+  results: toolResults.map(({ output }) => output),
+  finishReason,
+});
 
 async function streamed(result) {
   const deltas = [];

@@ -24,7 +24,11 @@ const ASKS = {
   seed: [({ settings }) => (Number.isInteger(settings.seed) ? "seed" : null), "take a seed"],
   stop: [({ settings }) => (settings.stop?.length ? "stop" : null), "stop at a text"],
   reasoning: [({ settings: { reasoning_effort: effort } }) => (effort && effort !== "none" ? "reasoning_effort" : null), "reason by effort"],
-  dimensions: [({ texts, settings }) => (texts && settings.dimensions ? "dimensions" : null), "give vectors of this length", (lengths, { settings }) => lengths.includes(settings.dimensions)],
+  dimensions: [
+    ({ texts, settings }) => (texts && settings.dimensions ? "dimensions" : null),
+    "give vectors of this length",
+    (lengths, { settings }) => lengths.includes(settings.dimensions),
+  ],
   batch: [({ texts }) => (texts ? "input" : null), "take so many texts at once", (most, { texts }) => texts.length <= most],
 };
 

@@ -17,9 +17,10 @@ import { isObject, isText, wrong } from "./checks.js";
  * with its run for who reads it again.
  *
  * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage, vectors?}`. Neutral stream events:
- * `{type: "delta", text, logprobs?}`, `{type: "vectors", vectors}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
- * `{type: "usage", usage}`, `{type: "history", messages}` (a front end's own, before a replay), `{type: "finish", reason, edge?}`, `{type: "error", error}`; `edge` tells of a switch to another
- * target within the answer, `{switched, attempts, legs: [{target, usage, estimated}]}`.
+ * `{type: "delta", text, logprobs?}`, `{type: "vectors", vectors}`, `{type: "reasoning", text}`, `{type: "refusal", text}`,
+ * `{type: "tool_call", index, id?, name?, arguments?}`, `{type: "usage", usage}`, `{type: "history", messages}` (a front end's own, before a replay),
+ * `{type: "finish", reason, edge?}`, `{type: "error", error}`; `edge` tells of a switch to another target within the answer, `{switched, attempts,
+ * legs: [{target, usage, estimated}]}`.
  */
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
 
@@ -153,7 +154,8 @@ function checkPart(part, at) {
   if (part === null || typeof part !== "object" || typeof part.type !== "string") throw wrong(at, "must be an object with a type");
 }
 
-function checkSettings(settings) {
+/** @throws {EdgeError} invalid_request: a setting that is known and not as it must be */
+export function checkSettings(settings) {
   for (const [name, [low, high]] of Object.entries(RANGES)) {
     const value = settings[name];
     if (value === undefined || value === null) continue;

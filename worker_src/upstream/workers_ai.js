@@ -44,7 +44,8 @@ function formatted(format, { native, guided }) {
 function parted(messages) {
   const parts = messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
   const image = parts.find(({ type }) => type === "image_url")?.image_url.url;
-  const told = messages.map((message) => (Array.isArray(message.content) ? { ...message, content: message.content.map((part) => part.text ?? "").join("") } : plain(message)));
+  const text = (content) => content.map((part) => part.text ?? "").join("");
+  const told = messages.map((message) => (Array.isArray(message.content) ? { ...message, content: text(message.content) } : plain(message)));
   return { messages: told, ...(image ? { image: bytesOf(image) } : {}) };
 }
 

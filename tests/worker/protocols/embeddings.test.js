@@ -43,6 +43,8 @@ for (const [name, body, param, code = "invalid_request"] of [
   ["an unknown encoding", { input: "a", encoding_format: "hex" }, "encoding_format"],
   ["a length of no vector", { input: "a", dimensions: 0 }, "dimensions"],
   ["a user that is no text", { input: "a", user: 7 }, "user"],
+  ["an identifier that is no text", { input: "a", safety_identifier: {} }, "safety_identifier"],
+  ["a bound of an answer that is no number", { input: "a", max_tokens: "many" }, "max_tokens"],
   ["an unknown model", { input: "a", model: "nope" }, "model", "model_not_found"],
 ]) {
   test(`${name} is refused with its name`, async () => {

@@ -1,7 +1,7 @@
 import { able } from "../../capabilities/able.js";
 import { EdgeError } from "../../errors.js";
-import { checkLength, resolve } from "../chat.js";
-import { wrong } from "../checks.js";
+import { checkLength, checkSettings, resolve } from "../chat.js";
+import { isAbsent, wrong } from "../checks.js";
 import { readVectors } from "./vectors.js";
 
 /** Most texts of one request, as OpenAI has it; a model may take fewer. */
@@ -17,20 +17,18 @@ const ENCODINGS = ["float", "base64"];
  * @throws {EdgeError} invalid_request, unsupported_parameter, model_not_found, model_not_allowed, context_length_exceeded
  */
 export function decode(body, config, caller) {
-  const { model: requested, input, encoding_format: encoding, conversation = null, ...settings } = body;
-  const { dimensions, user } = settings;
+  const { model: requested, input, encoding_format: encoding, conversation = null, stream: _, ...settings } = body;
+  const { dimensions } = settings;
   const texts = textsOf(input);
-  if (given(encoding) && !ENCODINGS.includes(encoding)) throw wrong("encoding_format", `must be one of ${ENCODINGS.join(", ")}`);
-  if (given(dimensions) && !(Number.isInteger(dimensions) && dimensions > 0)) throw wrong("dimensions", "must be a whole number of at least 1");
-  if (given(user) && typeof user !== "string") throw wrong("user", "must be a string");
+  if (!isAbsent(encoding) && !ENCODINGS.includes(encoding)) throw wrong("encoding_format", `must be one of ${ENCODINGS.join(", ")}`);
+  if (!isAbsent(dimensions) && !(Number.isInteger(dimensions) && dimensions > 0)) throw wrong("dimensions", "must be a whole number of at least 1");
+  checkSettings(settings); // limits and reports read some of them, whatever asks
   const model = resolve(requested, config, caller);
   const messages = texts.map((content) => ({ role: "user", content }));
   checkLength(messages, config.limits.max_input_tokens, "input");
   const request = { model, requested: requested ?? model, targets: config.models[model].targets, texts, messages, settings };
   return { ...request, targets: able(request), read: readVectors, encoding: encoding ?? "float", stream: false, include_usage: false, conversation };
 }
-
-const given = (value) => value !== undefined && value !== null;
 
 function textsOf(input) {
   const texts = typeof input === "string" ? [input] : input;
