@@ -17,10 +17,11 @@ export class Directory {
     withColumn(this.#sql, "conversations", "agent");
   }
 
-  /** `agent`: the one that a front end runs in it, null if none does. */
+  /** `agent`: the one that a front end ran in this turn, null if none did. */
   note({ id, created, touched, agent = null }) {
     this.#make();
-    this.#sql.exec("INSERT OR REPLACE INTO conversations (id, created, touched, agent) VALUES (?, ?, ?, ?)", id, created, touched, agent);
+    const known = "ON CONFLICT (id) DO UPDATE SET created = excluded.created, touched = excluded.touched, agent = COALESCE(excluded.agent, agent)";
+    this.#sql.exec(`INSERT INTO conversations (id, created, touched, agent) VALUES (?, ?, ?, ?) ${known}`, id, created, touched, agent);
     return {};
   }
 
