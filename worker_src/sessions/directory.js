@@ -32,13 +32,13 @@ export class Directory {
   }
 
   /**
-   * A page of `limit` entries behind the entry `after`; of one `agent`, of any (`""`), or of all conversations (null).
+   * A page of `limit` entries behind the entry `after`, which the caller knows as its `cursor`; of one `agent`, of any (`""`), or of all conversations (null).
    * @throws {EdgeError} invalid_request
    */
-  list({ limit, after, agent = null }) {
+  list({ limit, after, cursor = "after", agent = null }) {
     this.#make();
     const [from] = after !== null ? this.#sql.exec("SELECT touched, id FROM conversations WHERE id = ?", after).toArray() : [];
-    if (after !== null && !from) throw wrong("after", "names no conversation that is listed; begin again without it");
+    if (after !== null && !from) throw wrong(cursor, "names no conversation that is listed; begin again without it");
     const which = agent === null ? "1" : agent === "" ? "agent IS NOT NULL" : "agent = ?";
     const where = from ? "AND (touched, id) < (?, ?)" : "";
     const values = [...(agent ? [agent] : []), ...(from ? [from.touched, from.id] : []), Number(limit) + 1];

@@ -390,7 +390,11 @@ test("threads are an agent's conversations, newest first, page by page", async (
   const wrapped = await call(proxy, "resource/request", { path: "/threads?agentId=terse", httpMethod: "GET" });
   assert.deepEqual((await wrapped.json()).threads.map(({ id }) => id), ["c"]);
   assert.deepEqual((await (await proxy.fetch("/copilotkit/threads", { key: "sk-edge-other" })).json()).threads, []);
-  assert.equal((await proxy.fetch("/copilotkit/threads?limit=x")).status, 400);
+  for (const [query, name] of [["limit=x", "'limit'"], ["cursor=z", "'cursor'"]]) {
+    const response = await proxy.fetch(`/copilotkit/threads?${query}`);
+    assert.equal(response.status, 400);
+    assert.ok((await response.json()).message.includes(name));
+  }
 });
 
 test("a thread's messages, events and state can be read", async () => {
