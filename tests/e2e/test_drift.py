@@ -257,7 +257,7 @@ def test_a_step_of_a_rollout_is_no_drift(stack):
     """Told by the deployment's message; what is compared then is the new version."""
     made, other = stack.outputs["version_id"], stack.hand.uploaded(lambda _body: None)
     script = Script(stack.api, stack.outputs["account_id"], WORKER)
-    script.deploy({made: 90, other: 10}, step_message(other, 10))
+    script.deploy({made: 90, other: 10}, step_message(other, 10, verified=True))
     assert stack.drift() == []
     script.deploy({made: 100}, back_message(other, "verification: a promise"))
     assert stack.drift() == []

@@ -148,13 +148,42 @@ def test_a_reaped_one_leaves_no_state_where_it_was_made(project, cloud):
     assert list((project / ".edgewright" / "stacks").iterdir()) == []
 
 
+def test_one_that_is_made_anew_while_it_is_reaped_keeps_its_namespace_and_its_state(project, cloud, monkeypatch):
+    expired = made(project, "pr-1")
+    api = api_of(cloud)
+    worker = f"/accounts/{cloud.account_id}/workers/workers/{expired['worker']}"
+    tags = Mark("pr-1", datetime.now(UTC) - timedelta(hours=1)).tags
+    api.call("PATCH", worker, {"tags": tags})
+    deleted = Previews._deleted
+
+    def meanwhile(self, path):
+        found = deleted(self, path)
+        monkeypatch.setattr(Previews, "_deleted", deleted)
+        made(project, "pr-1")
+        return found
+
+    monkeypatch.setattr(Previews, "_deleted", meanwhile)
+    run(project, "preview-env", "--reap", *FROM)
+    assert there(cloud) == (["edge-proxy-pr-1-local"], ["edge-proxy-pr-1-local-cache"])
+    again = made(project, "pr-1")
+    assert ask(again).status_code == 200
+
+
+def test_a_namespace_that_a_cut_tool_left_is_told_of_and_can_be_removed(project, cloud):
+    api, account = api_of(cloud), f"/accounts/{cloud.account_id}"
+    api.call("POST", f"{account}/storage/kv/namespaces", {"title": "edge-proxy-pr-9-local-cache"})
+    assert "pr-9 has a namespace and no Worker" in said(project, "preview-env", "--list", *FROM)[1]
+    run(project, "preview-env", "--delete", "--name", "pr-9", *FROM)
+    assert there(cloud) == ([], [])
+
+
 def test_one_that_is_prolonged_meanwhile_stays(project, cloud, monkeypatch):
     made(project, "pr-1", "--ttl", "1m")
     reaper = previews(cloud)
     seen = reaper.all()
     made(project, "pr-1", "--ttl", "2h")
     monkeypatch.setattr(reaper, "all", lambda: seen)
-    assert reaper.reap(datetime.now(UTC) + timedelta(minutes=5)) == []
+    assert list(reaper.reap(datetime.now(UTC) + timedelta(minutes=5))) == []
     assert there(cloud)[0] == ["edge-proxy-pr-1-local"]
 
 
@@ -163,7 +192,7 @@ def test_a_worker_without_our_mark_is_left_alone(project, cloud):
     path = f"/accounts/{cloud.account_id}/workers/workers"
     api.call("POST", path, {"name": "edge-proxy-pr-1-local", "tags": ["edgewright:expires=2020-01-01T00:00:00Z"]})
     api.call("POST", path, {"name": "torn", "tags": ["edgewright:preview=torn", "edgewright:expires=soon"]})
-    assert previews(cloud).reap(datetime.now(UTC)) == []
+    assert list(previews(cloud).reap(datetime.now(UTC))) == []
     for mode in ((), ("--delete",)):
         refusal = run(project, "preview-env", "--name", "pr-1", *FROM, *mode, expect=2)
         assert "it is not the preview 'pr-1'" in refusal

@@ -64,15 +64,15 @@ def outputs(project, stack):
 
 @pytest.mark.usefixtures("stacks")
 def test_only_what_staging_has_live_and_verified_comes_to_prod(project):
-    assert "staging: there is no evidence of a verification" in promote(project, expect=2)
+    assert "there is no evidence of a verification" in promote(project, expect=2)
     verify(project, "--suite", "models", "--evidence")
-    assert "its last verification left out" in promote(project, expect=2)
+    assert "these suites were not run" in promote(project, expect=2)
     before = outputs(project, "prod")
     for stack in ("staging", "prod"):
         write(project, stack, timeouts={"connect_ms": 9_000})
     assert "this checkout renders" in promote(project, expect=2)
     run(project, "up", "--stack", "staging", *EMBEDDED)
-    assert "its last verification met the content" in promote(project, expect=2)
+    assert "is live. Fix: edgewright verify --stack staging" in promote(project, expect=2)
     verify(project, "--evidence")
     found = {each["key"]: each for each in promote(project, "--check")["differences"]}
     assert (found["environment"]["staging"], found["environment"]["prod"]) == ("staging", "prod")

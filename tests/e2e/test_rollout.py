@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from edgewright import assets
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.errors import ApiError, EdgewrightError, RolloutError
@@ -450,6 +452,80 @@ def test_where_the_api_takes_no_0_per_cent_it_is_the_smallest_share(bench):
     steps = [deployment.shares for deployment in bench.script.deployments()]
     assert {old: 99.99, ended.version: 0.01} in steps
     assert any("one request in 10,000" in said for said in bench.said)
+
+
+def test_the_smallest_share_does_not_say_that_a_version_is_verified(bench):
+    """The API takes no 0 %, the tool is cut in its verification, and the smallest share is a step of the next call."""
+    bench.up()
+    headers = {"authorization": f"Bearer {bench.cloud.token}"}
+    fault = {"method": "POST", "path": ".*/deployments$", "status": 400, "code": 10195, "times": 1}
+    httpx.post(f"{bench.cloud.control_url}/faults", json=fault, headers=headers, trust_env=False)
+    bench.verify, kept = cut_short, bench.verify
+    with pytest.raises(Cut):
+        bench.rollout(**RELEASE)
+    assert 0.01 in bench.script.live().shares.values()
+    bench.verify = kept
+    ended = bench.rollout(steps=(0.01, 100), **RELEASE)
+    assert (ended.ended, bench.verified) == ("done", [ended.version])
+
+
+def cut_short(_version):
+    raise Cut("cut")
+
+
+def test_code_that_changes_during_a_release_is_not_released_with_it(bench, tmp_path, monkeypatch):
+    """As a `git pull` in the checkout would: the modules are read each time that the program runs."""
+    source = tmp_path / "worker_src"
+    shutil.copytree(ROOT / "worker_src", source)
+    monkeypatch.setattr(assets, "worker_src", lambda: source)
+    bench.up()
+
+    def verify(version):
+        bench.verified.append(version)
+        (source / "app.js").write_text((source / "app.js").read_text() + "export const pulled = 1;\n")
+        return Checked("kept")
+
+    bench.verify = verify
+    ended = bench.rollout(**RELEASE)
+    assert ended.ended == "done"
+    assert bench.script.live().shares == {ended.version: 100}
+    assert bench.verified == [ended.version]
+    assert any("has changed since" in said for said in bench.said)
+
+
+def test_a_release_can_begin_after_a_roll_back_by_hand(bench):
+    old = bench.up()
+    bench.up(**RELEASE)
+    assert roll_back(bench.script) == old
+    ended = bench.rollout(timeouts={"connect_ms": 8_000})
+    assert (ended.ended, bench.script.live().shares) == ("done", {ended.version: 100})
+
+
+def test_a_roll_back_while_a_release_begins_is_not_undone(bench, monkeypatch):
+    old = bench.up()
+    bench.up(**RELEASE)
+    preview = EmbeddedEngine.preview
+
+    def meanwhile(*given, **options):
+        monkeypatch.setattr(EmbeddedEngine, "preview", preview)
+        roll_back(bench.script)
+        return preview(*given, **options)
+
+    monkeypatch.setattr(EmbeddedEngine, "preview", meanwhile)
+    with pytest.raises(RolloutError, match="somebody else"):
+        bench.rollout(timeouts={"connect_ms": 8_000})
+    assert bench.script.live().shares == {old: 100}
+
+
+def test_who_goes_forward_takes_nothing_back(bench):
+    bench.up()
+    second = bench.up(**RELEASE)
+    third = bench.up(timeouts={"connect_ms": 8_000})
+    assert roll_back(bench.script, "2") == second
+    assert roll_back(bench.script, "3") == third
+    assert roll_back(bench.script) == second
+    with pytest.raises(RolloutError, match="can be named ''"):
+        roll_back(bench.script, "")
 
 
 def test_a_change_of_classes_gets_all_requests_at_once_and_says_why(bench):

@@ -11,6 +11,12 @@ from typing import NamedTuple
 
 from edgewright.errors import LocalCloudError
 
+MAKE_TOKEN = (
+    "export CLOUDFLARE_API_TOKEN=...; make it at https://dash.cloudflare.com/profile/api-tokens "
+    "with Workers Scripts: Edit and Workers KV Storage: Edit; `edgewright token` says what else a stack may need"
+)
+"""How a person gets a token for a real account."""
+
 
 class Check(NamedTuple):
     """One thing: whether it is there, what was found, how to get it, and whether anything needs it."""
@@ -66,5 +72,4 @@ def _program(name: str, fix: str) -> Check:
 
 def _token() -> Check:
     there = bool(os.environ.get("CLOUDFLARE_API_TOKEN"))
-    fix = "export CLOUDFLARE_API_TOKEN to deploy to a real account; docs/howto/token.md says how to make one"
-    return Check("API token", there, "set" if there else "not set", fix, needed=False)
+    return Check("API token", there, "set" if there else "not set", MAKE_TOKEN, needed=False)

@@ -75,20 +75,21 @@ class StepPrinter:
         changes = self._dry_run and step.operation != "same"
         verb = f"to {step.operation}" if changes else _PAST[step.operation]
         took = f"  {time.monotonic() - self._begun.pop(key):.1f} s" if key in self._begun else ""
-        changed = f"  ({', '.join(_shortened(step.changed))})" if step.changed else ""
-        err.print(
-            f" [{style}]{sign} {step.short_type:<22} {verb:<11}[/] {escape(step.name)}[dim]{escape(changed)}{took}[/]"
-        )
+        err.print(f" [{style}]{sign} {step.short_type:<22} {verb:<11}[/] {escape(step.name)}[dim]{took}[/]")
+        for line in _shortened(step.why):
+            err.print(f"     [dim]{escape(line)}[/]")
 
 
-def _shortened(paths: tuple[str, ...], most: int = 4) -> list[str]:
-    return [*paths[:most], f"and {len(paths) - most} more"] if len(paths) > most else list(paths)
+def _shortened(lines: tuple[str, ...], most: int = 8) -> list[str]:
+    return [*lines[:most], f"and {len(lines) - most} more"] if len(lines) > most else list(lines)
 
 
-def print_advice(result: Result) -> None:
-    """What policies say that have not stopped the run."""
+def print_advice(result: Result, *, asked: bool) -> None:
+    """What policies say that have not stopped the run; ``asked``: whether there are any."""
     for said in result.advice:
         err.print(f"[yellow]policy: {escape(said)}[/]")
+    if asked and not result.advice:
+        err.print("policy: every rule is kept", style="green")
 
 
 def summary(result: Result, *, dry_run: bool = False) -> str:
@@ -110,6 +111,7 @@ def steps_json(result: Result) -> list[dict[str, Any]]:
             "type": step.type,
             "name": step.name,
             "changed": list(step.changed),
+            "why": list(step.why),
             "notes": list(step.notes),
         }
         for step in result.steps

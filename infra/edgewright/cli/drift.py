@@ -51,13 +51,13 @@ def _evidence(place: Place) -> dict[str, Any]:
     Raises:
         EvidenceError: there is none, or none that can be trusted.
     """
-    from edgewright.lifecycle.evidence import read
+    from edgewright.lifecycle.evidence import of_another_key, read
 
     statement = read(place.envelope, place.public)
     if statement is None:
         raise EvidenceError(
-            f"{place.envelope}: its signature is not that of the key in {place.public}.",
-            fix="verify anew: edgewright verify --stack STACK --evidence",
+            f"{place.envelope}: {of_another_key(place.public)}.",
+            fix="verify anew: edgewright verify --stack NAME --evidence",
         )
     return statement
 

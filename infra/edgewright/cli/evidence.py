@@ -42,7 +42,7 @@ def check(
 ) -> None:
     """Check signature, what is live, age, suites and results. Exit 0: it stands; 1: it does not; 2: could not run."""
     from edgewright.engine.select import select
-    from edgewright.lifecycle.evidence import Place, read
+    from edgewright.lifecycle.evidence import Place, of_another_key, read
 
     seconds, root = _age(max_age), project_of(project)
     chosen = select(root, stack, engine)
@@ -50,7 +50,7 @@ def check(
     trusted = public_key or place.public
     statement = read(file or place.envelope, trusted)
     if statement is None:
-        found = [f"its signature is not that of the key in {trusted}"]
+        found = [of_another_key(trusted)]
     else:
         found = _held_against_live(statement, root, stack, chosen, seconds)
     if as_json:

@@ -27,7 +27,7 @@ def examined(outputs: dict[str, Any], version: str | None, suites: list[str]) ->
     problem = problem_with(options)
     if problem is not None:
         raise VerifyError(problem)
-    report = TerminalReport(quiet=False, no_color=False, file=sys.stderr)
+    report = TerminalReport(quiet=True, no_color=False, file=sys.stderr)
     document, detail = examine(options, report.event)
     report.close(document, detail)
     return document

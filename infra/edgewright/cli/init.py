@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from edgewright.cli.checks import MAKE_TOKEN
 from edgewright.cli.console import err, out, print_json, working
 from edgewright.cli.options import Json
 from edgewright.errors import ConfigError
@@ -17,6 +20,7 @@ from edgewright.errors import ConfigError
 if TYPE_CHECKING:
     from edgewright.engine.token import Finding, Token
 
+_ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _SIGNS = {"there": "[green]✓[/]", "missing": "[red]✗[/]", "unknown": "[yellow]?[/]"}
 
 AccountId = Annotated[
@@ -37,6 +41,8 @@ def init(
     """Make a project: stack files for local, dev, staging and prod, the program, rules, workflows."""
     from edgewright.scaffold import DEFAULT_MODELS, Answers, files, parsed_models, write
 
+    if hostname and not zone:
+        raise ConfigError(f"--hostname: {hostname} needs its zone.", fix="give --zone, e.g. --zone example.com")
     ask = _Asker(asks=not yes and sys.stdin.isatty())
     token = _token()
     account = account_id or ask("Cloudflare account id", _only_account(token))
@@ -54,7 +60,11 @@ def init(
     if as_json:
         print_json({"folder": str(folder.resolve()), "files": sorted(made), **_document(findings, unknown)})
         return
-    out.print(f"{len(made)} files in {escape(str(folder.resolve()))}; its README.md goes on from here")
+    out.print(f"{len(made)} files in {escape(str(folder.resolve()))}; its README.md says what each is for. Next:")
+    if folder != Path():
+        out.print(f"  cd {escape(shlex.quote(str(folder)))}")
+    out.print("  edgewright local up      # run it on this machine")
+    out.print("  edgewright verify        # in another terminal: prove that it works")
     _show(findings, unknown)
 
 
@@ -66,10 +76,12 @@ def token(
     """Say which permissions CLOUDFLARE_API_TOKEN lacks. Exit 2 if one is missing that every stack needs."""
     held = _token()
     if held is None:
-        raise ConfigError("CLOUDFLARE_API_TOKEN is not set.", fix="docs/howto/token.md says how to make one")
+        raise ConfigError("CLOUDFLARE_API_TOKEN is not set.", fix=MAKE_TOKEN)
     account = account_id or _only_account(held)
     if not account:
         raise ConfigError("--account-id: is missing, and the token sees several accounts or none.", fix="give it")
+    if not _ACCOUNT_ID.fullmatch(account):
+        raise ConfigError(f"--account-id: {account!r} is no account id.", fix="32 hex digits, from the dashboard")
     findings = _looked_at(held, account, zone)
     if as_json:
         print_json(_document(findings, []))

@@ -66,8 +66,9 @@ def config_of(root: Path, stack: str) -> StackConfig:
 
 
 def project_of(given: Path | None) -> Path:
-    """The project folder: the one given, found from here upward, or the one that the package carries."""
+    """The project folder: the one given, found from here upward, or the one that the package carries, and says so."""
     from edgewright import assets
+    from edgewright.cli.console import err
     from edgewright.config import project_root
     from edgewright.errors import ConfigError
 
@@ -76,4 +77,6 @@ def project_of(given: Path | None) -> Path:
     except ConfigError:
         if given is not None:
             raise
-        return assets.root()
+        root = assets.root()
+        err.print(f"no Pulumi.yaml here or above: taking the stacks of {root}", style="yellow")
+        return root

@@ -41,6 +41,7 @@ def preview_env(
     if reap or listed:
         previews = _previews(root, base, engine)
         _show(_reaped(previews, root, base, engine) if reap else previews.all(), reaped=reap, as_json=as_json)
+        _tell_of_leavings(previews, root, base)
         return
     wanted = _stack(root, base, str(name))
     if delete:
@@ -122,16 +123,25 @@ def _reaped(previews: Previews, root: Path, base: str, engine: str) -> list[Prev
     from edgewright.config import StackFile
     from edgewright.lifecycle.preview_stack import PreviewStack
 
+    file, removed = StackFile.read(root, base), []
     with working("removing the previews whose time is over"):
-        removed = previews.reap(datetime.now(UTC))
-    file = StackFile.read(root, base)
-    for each in removed:
-        own = PreviewStack(root, base, each.mark.name, file)
-        if own.worker == each.worker:
-            _forget(own, engine)
-        else:
-            err.print(f"{each.worker} was made from another stack than {base}: its state is left", style="dim")
+        for each in previews.reap(datetime.now(UTC)):
+            removed.append(each)
+            own = PreviewStack(root, base, each.mark.name, file)
+            if own.worker != each.worker:
+                err.print(f"{each.worker} was made from another stack than {base}: its state is left", style="dim")
+            elif not previews.there(each.worker):
+                _forget(own, engine)
     return removed
+
+
+def _tell_of_leavings(previews: Previews, root: Path, base: str) -> None:
+    from edgewright.config import StackFile
+    from edgewright.lifecycle.preview_stack import worker_of
+
+    for name in previews.left(worker_of(StackFile.read(root, base), "*")):
+        told = f"{name} has a namespace and no Worker; if it is a preview that was cut, remove it:"
+        err.print(f"{told} edgewright preview-env --delete --name {name} --from {base}", style="yellow")
 
 
 def _show(found: list[Preview], *, reaped: bool, as_json: bool) -> None:

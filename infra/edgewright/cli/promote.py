@@ -62,15 +62,17 @@ def _checked(
     from edgewright_verify.settings import SUITES
 
     from edgewright.engine.select import select
-    from edgewright.lifecycle.evidence import Place
-    from edgewright.lifecycle.promotion import Promotion
-    from edgewright.lifecycle.verified import Signed
+    from edgewright.lifecycle.evidence import Live, Place, held_against
+    from edgewright.lifecycle.promotion import LASTS_SECONDS, Promotion
 
     place = Place.of(root, source, embedded=select(root, source, engine).embedded)
-    kept = Signed(evidence or place.envelope, place.public)
+
+    def misfits(live: Live) -> list[str]:
+        return held_against(evidence or place.envelope, place.public, live, time.time(), LASTS_SECONDS)
+
     wanted = Promotion(source, target, config_of(root, source), config_of(root, target), SUITES, accepted)
     with working(f"looking at what {source} has live"):
-        return wanted.check(script_of(root, source, engine), kept, time.time())
+        return wanted.check(script_of(root, source, engine), misfits)
 
 
 def _show_check(source: str, target: str, found: list[Difference], *, as_json: bool) -> None:

@@ -60,9 +60,9 @@ class Pace:
         """From what is written on the command line.
 
         Raises:
-            ConfigError: the steps or the span of time are none.
+            ConfigError: the steps, the span of time or a suite are none.
         """
-        return cls(_steps(steps), span("--watch", watch), min_requests, suites or [])
+        return cls(_steps(steps), span("--watch", watch), min_requests, _suites(suites or []))
 
 
 def release(root: Path, stack: str, engine: str, pace: Pace) -> Outcome:
@@ -106,11 +106,14 @@ def rollback(
     """Give all requests back to a version that has been."""
     from edgewright.lifecycle.rollback import roll_back
 
-    version = roll_back(script_of(project_of(project), stack, engine), to)
+    script = script_of(project_of(project), stack, engine)
+    version = roll_back(script, to)
     if as_json:
         print_json({"version": version})
-    else:
-        out.print(f"{version} has all requests")
+        return
+    made = script.version(version)
+    out.print(f"{version} has all requests (no. {made.number}, hash {made.hash[:8]})")
+    out.print(f"what the stack says now is not live: mend it, then `edgewright rollout --stack {stack}`")
 
 
 def versions(
@@ -158,7 +161,7 @@ def show(ended: Outcome, *, as_json: bool) -> None:
         "could_not_run": "could not be verified",
     }
     out.print(f"[{style}]{words[ended.ended]}[/]: {escape(ended.reason)}")
-    if ended.ended != "done":
+    if ended.ended not in ("done", "unchanged"):
         out.print(f"{ended.version} has all requests")
 
 
@@ -225,6 +228,15 @@ def _watch(api: CloudflareApi, outputs: dict[str, Any], seconds: float, min_requ
             fix="set usage.enabled in its stack file and deploy it, or give --watch 0: then verification alone decides",
         )
     return Watch(lambda query: from_dataset(api.url, api.token, account, dataset, query), seconds, min_requests)
+
+
+def _suites(given: list[str]) -> list[str]:
+    from edgewright_verify.settings import SUITES
+
+    unknown = [name for name in given if name not in SUITES]
+    if unknown:
+        raise ConfigError(f"--suite: there is none called {', '.join(unknown)}.", fix=f"use {', '.join(SUITES)}")
+    return given
 
 
 def _steps(given: str) -> list[float]:

@@ -67,7 +67,7 @@ def preview(
     chosen = _engine(project, stack, engine, policy_pack, policy_pack_config)
     with working(f"previewing {stack}"):
         result = chosen.preview(StepPrinter(dry_run=True))
-    print_advice(result)
+    print_advice(result, asked=bool(policy_pack))
     if as_json:
         print_json({"steps": steps_json(result), "changes": result.changes, "advice": result.advice})
     else:
@@ -86,7 +86,7 @@ def up(
     chosen = _engine(project, stack, engine, policy_pack, policy_pack_config)
     with working(f"deploying {stack}"):
         result = chosen.up(StepPrinter())
-    print_advice(result)
+    print_advice(result, asked=bool(policy_pack))
     if as_json:
         done = {"steps": steps_json(result), "changes": result.changes, "advice": result.advice}
         print_json({**done, "outputs": result.outputs})

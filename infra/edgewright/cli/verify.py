@@ -115,8 +115,10 @@ def _signed(options: Options, deployed: Deployed) -> int:
     from edgewright_verify.runner import run
 
     from edgewright.lifecycle.evidence import statement_of, write
+    from edgewright.lifecycle.signing import Signer
 
     stack, outputs, place = deployed
+    Signer.of(place.private)  # a key that is none is told before the run
     version = outputs["version_id"]
     with tempfile.TemporaryDirectory(prefix="edgewright-") as folder:
         report = options.json or Path(folder, "report.json")
@@ -127,6 +129,8 @@ def _signed(options: Options, deployed: Deployed) -> int:
     subject = subject_of(stack, outputs, version, outputs["content_hash"], options.suites)
     write(place, statement_of(document, subject))
     err.print(f"evidence: {place.envelope}")
+    if options.suites:
+        err.print("it is of some suites only: `evidence check` and `promote` ask for all", style="yellow")
     return code
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgewright.config.models import SECRET_KEYS, StackConfig
 
-REFERENCE = "see docs/reference/configuration.md"
+REFERENCE = "`edgewright schema --markdown` tells every setting"
 
 # What looks like a key or a password, wherever it was put by mistake.
 _SECRET = re.compile(r"sk-[A-Za-z0-9_-]{8}|[0-9a-f]{32}|://[^/\s]*@|[?&][A-Za-z_]*(key|token)=", re.IGNORECASE)

@@ -125,10 +125,13 @@ def _strays(document: dict[Any, Any]) -> Iterator[str]:
 
 
 def _nameless(config: dict[Any, Any]) -> Iterator[str]:
-    """The Pulumi CLI refuses a key without a namespace."""
+    """The Pulumi CLI refuses a key without a namespace, and passes over one that is nearly ours."""
     for key in config:
-        if ":" not in str(key):
+        namespace, _, name = str(key).rpartition(":")
+        if not namespace:
             yield f"config.{key}: has no namespace. Fix: write {PROJECT}:{key}."
+        elif namespace != PROJECT and difflib.get_close_matches(namespace, [PROJECT], 1, cutoff=0.8):
+            yield f"config.{key}: {namespace!r} is not read by this project. Fix: did you mean {PROJECT}:{name}?"
 
 
 def _has_secure(value: Any) -> bool:

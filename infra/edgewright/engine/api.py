@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import os
 import random
+import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class CloudflareApi:
     @property
     def loopback(self) -> bool:
         """Whether the API is on this machine."""
-        return urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        return _on_this_machine(self.url)
 
     @classmethod
     def from_environment(cls, **options: Any) -> CloudflareApi:
@@ -107,6 +108,10 @@ class CloudflareApi:
             return error
 
 
+def _on_this_machine(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
 def _envelope_of(method: str, path: str, response: httpx.Response) -> dict[str, Any]:
     try:
         envelope = response.json()
@@ -123,7 +128,9 @@ def _envelope_of(method: str, path: str, response: httpx.Response) -> dict[str, 
 
 def _retryable(outcome: httpx.Response | Exception) -> bool:
     if isinstance(outcome, Exception):
-        return True
+        cause = outcome.__cause__ and outcome.__cause__.__cause__
+        # A name that is not known now is not known in a second.
+        return not (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
     said = outcome.headers.get("x-should-retry")
     if said in ("true", "false"):
         return bool(said == "true")
@@ -167,14 +174,15 @@ def _reason(outcome: httpx.Response | Exception) -> str:
 
 _FIXES = {
     401: "check CLOUDFLARE_API_TOKEN",
-    403: "give the token the permissions that docs/howto/token.md lists; `edgewright token` says what it lacks",
+    403: "give the token the permission it lacks; `edgewright token` says which",
     429: "wait some minutes; the API allows 1,200 calls in five",
 }
 
 
 def _failure(method: str, url: str, outcome: httpx.Response | Exception) -> ApiError:
     if isinstance(outcome, Exception):
-        fix = "check CLOUDFLARE_BASE_URL and that the API is running (`edgewright local cloud`)"
+        away = "check the network, and CLOUDFLARE_BASE_URL if it is set"
+        fix = "start the local cloud: edgewright local cloud" if _on_this_machine(url) else away
         return ApiError(f"{method} {url}: {_reason(outcome)}", fix=fix)
     errors = _errors(outcome)
     code = errors[0].get("code") if errors else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.plan import Listener, Operation, Result, Step, ignore
+from edgewright.engine.reasons import reasons
 from edgewright.engine.resources import Kind, kind_of
 from edgewright.engine.state import Resource, State
 from edgewright.engine.values import UNKNOWN, differences, revealed, sealed
@@ -71,7 +72,7 @@ class Deployment:
             if outputs is None:
                 del self.state.resources[urn]
                 self.state.save()
-            self._tell(Step(operation, resource.type, resource.name, changed), done=True)
+            self._tell(Step(operation, resource.type, resource.name, changed, why=changed), done=True)
 
     def finish(self, *, delete: bool = True) -> None:
         """Delete what the program no longer registers and what has been replaced, dependents first.
@@ -107,7 +108,8 @@ class Deployment:
         old: Resource | None = None,
     ) -> tuple[str, dict[str, Any]]:
         notes = kind.do_explain(self.api, old.inputs if old else {}, wanted.inputs)
-        step = Step(operation, wanted.type, wanted.name, changed, notes)
+        why = reasons(old.inputs, wanted.inputs) if old else ()
+        step = Step(operation, wanted.type, wanted.name, changed, notes, why)
         self._tell(step, done=self.dry_run)
         if self.dry_run:
             return UNKNOWN, _unknown_outputs(wanted)
@@ -135,7 +137,7 @@ class Deployment:
         inputs: dict[str, Any],
         changed: tuple[str, ...],
     ) -> tuple[str, dict[str, Any]]:
-        step = Step("update", wanted.type, wanted.name, changed)
+        step = Step("update", wanted.type, wanted.name, changed, why=reasons(old.inputs, wanted.inputs) or changed)
         self._tell(step, done=self.dry_run)
         if self.dry_run:
             return old.id, outputs

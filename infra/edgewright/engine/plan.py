@@ -12,13 +12,15 @@ Operation = Literal["same", "create", "update", "replace", "delete", "retain"]
 
 @dataclass(frozen=True)
 class Step:
-    """One resource's part of a run; ``changed`` are the property paths that differ, ``notes`` what it leads to."""
+    """One resource's part of a run; ``changed`` are the property paths that differ, ``why`` the same in the words of
+    the stack file, ``notes`` what it leads to."""
 
     operation: Operation
     type: str
     name: str
     changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
 
     @property
     def short_type(self) -> str:

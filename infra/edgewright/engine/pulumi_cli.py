@@ -15,6 +15,7 @@ from edgewright.config import PROJECT
 from edgewright.config.models import SECRET_KEYS
 from edgewright.config.variables import as_variables
 from edgewright.engine.plan import NONE, Listener, Operation, Policies, Result, Step, ignore
+from edgewright.engine.reasons import reasons
 from edgewright.errors import EngineError
 
 if TYPE_CHECKING:
@@ -190,6 +191,10 @@ def _value(text: str) -> Any:
     return json.loads(text) if text.startswith(("{", "[")) else text
 
 
+def _inputs(state: automation.StepEventStateMetadata | None) -> Mapping[str, Any]:
+    return state.inputs if state is not None and state.inputs else {}
+
+
 class _Events:
     """Turns engine events into steps."""
 
@@ -202,7 +207,9 @@ class _Events:
             if held is None or held.metadata.op not in _OPERATIONS or not held.metadata.type.startswith("cloudflare:"):
                 continue
             data = held.metadata
-            step = Step(_OPERATIONS[data.op], data.type, data.urn.rsplit("::", 1)[-1], tuple(data.diffs or ()))
+            changed = tuple(data.diffs or ())
+            why = reasons(_inputs(data.old), _inputs(data.new)) or changed
+            step = Step(_OPERATIONS[data.op], data.type, data.urn.rsplit("::", 1)[-1], changed, why=why)
             if done:
                 self.result.steps.append(step)
             self._listener(step, done)

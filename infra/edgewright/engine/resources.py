@@ -6,7 +6,7 @@ so that the account looks the same whether it or the embedded engine has been at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -127,21 +127,18 @@ def _outputs(result: Any) -> dict[str, Any]:
     return outputs
 
 
+def listed(api: CloudflareApi, path: str) -> Iterator[dict[str, Any]]:
+    """All items of a list that goes on by page."""
+    page = 1
+    while found := api.call("GET", path, params={"page": str(page), "per_page": "100"}):
+        yield from found
+        page += 1
+
+
 def namespace_by_title(api: CloudflareApi, inputs: dict[str, Any]) -> Any:
     """The KV namespace of ``accountId`` with that ``title``, None if there is none."""
-    page = 1
-    while True:
-        listed = api.call(
-            "GET",
-            f"/accounts/{inputs['accountId']}/storage/kv/namespaces",
-            params={"page": str(page), "per_page": "100"},
-        )
-        if not listed:
-            return None
-        for namespace in listed:
-            if namespace["title"] == inputs["title"]:
-                return namespace
-        page += 1
+    namespaces = listed(api, f"/accounts/{inputs['accountId']}/storage/kv/namespaces")
+    return next((namespace for namespace in namespaces if namespace["title"] == inputs["title"]), None)
 
 
 def worker_by_name(api: CloudflareApi, inputs: dict[str, Any]) -> Any:

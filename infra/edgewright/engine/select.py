@@ -87,8 +87,9 @@ def select(
         )
     if shutil.which("pulumi") is None:
         raise EngineError(
-            "the pulumi CLI is not on PATH; it deploys every stack but `local`.",
-            fix="install it as https://www.pulumi.com/docs/install says, or use --stack local",
+            f"the pulumi CLI is not on PATH; stack {stack} needs it, as every stack but `local`.",
+            fix="install it as https://www.pulumi.com/docs/install says"
+            + (", or leave --engine out" if file == "local" else ""),
         )
     return PulumiCli(project, stack, policies, base, overrides)
 

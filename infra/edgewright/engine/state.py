@@ -70,14 +70,17 @@ class State:
     @classmethod
     def _from(cls, path: Path, held: dict[str, Any]) -> State:
         bytes.fromhex(held["salt"])
+        outputs = held["outputs"]
+        if not isinstance(outputs, dict) or (outputs and not {"account_id", "worker", "url"} <= outputs.keys()):
+            raise ValueError("outputs")
         return cls(
             path,
             held["salt"],
             {urn: Resource(**resource) for urn, resource in held["resources"].items()},
             [Resource(**resource) for resource in held["replaced"]],
             held["pending"],
-            held["outputs"],
-            held["secret_outputs"],
+            outputs,
+            [str(name) for name in held["secret_outputs"]],
         )
 
     def save(self) -> None:

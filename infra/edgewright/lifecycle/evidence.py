@@ -117,12 +117,14 @@ def read(envelope: Path, public: Path) -> dict[str, Any] | None:
         EvidenceError: a file is missing, or holds something else.
     """
     try:
-        held, key = json.loads(envelope.read_text("utf8")), public.read_text("utf8")
+        text, key = envelope.read_bytes(), public.read_bytes()
     except OSError as error:
         raise EvidenceError(
-            f"{error.filename}: {error.strerror}.", fix="verify first: edgewright verify --stack STACK --evidence"
+            f"{error.filename}: {error.strerror}.", fix="verify first: edgewright verify --stack NAME --evidence"
         ) from None
-    except ValueError:
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
         raise EvidenceError(f"{envelope}: is not JSON.", fix="write it anew: edgewright verify --evidence") from None
     statement = opened(held, key)
     if statement is not None and statement.get("predicate", {}).get("edgewright", {}).get("schema") != SCHEMA:
@@ -161,6 +163,23 @@ def misfits(statement: Mapping[str, Any], live: Live, now: float, max_age: float
     for each in told["promises"]:
         if each["outcome"] == "broken":
             yield f"the promise was broken: {each['promise']}"
+
+
+def held_against(envelope: Path, public: Path, live: Live, now: float, max_age: float) -> list[str]:
+    """Why signed evidence does not stand for what is live; that there is none, or not of the trusted key, is a reason.
+
+    Raises:
+        EvidenceError: the file holds something else.
+    """
+    if not envelope.exists():
+        return ["there is no evidence of a verification"]
+    statement = read(envelope, public)
+    return [of_another_key(public)] if statement is None else list(misfits(statement, live, now, max_age))
+
+
+def of_another_key(public: Path) -> str:
+    """What is said of evidence that the trusted key did not sign."""
+    return f"its signature is not that of the key in {public}"
 
 
 def no_longer_kept(statement: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

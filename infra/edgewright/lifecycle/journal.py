@@ -15,22 +15,26 @@ from edgewright.lifecycle.script import Deployment
 LONGEST = 100
 
 _BACK = re.compile(r"edgewright took ([0-9A-Za-z-]{8,36}) back: ")
-_UNDER_WAY = re.compile(r"edgewright rollout of ([0-9A-Za-z-]{8,36}) at [0-9.]+ %")
+_UNDER_WAY = re.compile(r"edgewright rollout of ([0-9A-Za-z-]{8,36}) at [0-9.]+ %(, unverified)?")
 
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A rollout that has not ended: ``share`` per cent of all requests go to ``new``; ``since`` when, epoch seconds."""
+    """A rollout that has not ended: ``share`` per cent of all requests go to ``new``; ``since`` when, epoch seconds.
+
+    ``verified`` is whether it has kept its promises: its share does not say so, as the smallest may be a step.
+    """
 
     old: str
     new: str
     share: float
     since: float
+    verified: bool = False
 
 
-def step_message(new: str, share: float) -> str:
+def step_message(new: str, share: float, *, verified: bool) -> str:
     """The message of a step's deployment."""
-    return f"edgewright rollout of {new} at {share:g} %"
+    return f"edgewright rollout of {new} at {share:g} %{'' if verified else ', unverified'}"
 
 
 def released_message(new: str) -> str:
@@ -62,4 +66,4 @@ def under_way(live: Deployment) -> UnderWay | None:
         return None
     new = told[1]
     old = next(version for version in live.shares if version != new)
-    return UnderWay(old, new, live.shares[new], live.created)
+    return UnderWay(old, new, live.shares[new], live.created, verified=told[2] is None)

@@ -21,7 +21,9 @@ CACHE_SECONDS = 300
 RETENTION_SECONDS = 86_400
 REPLAY_SECONDS = 600
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+"""A preview's name."""
+
 _MARK, _EXPIRES = "edgewright:preview=", "edgewright:expires="
 # Keys of its own instead of the base's: what a pull request's code can read opens nothing else.
 _OWN_SECRETS = ("client_keys", "signing_keys", "cache_keys", "drill_secret")
@@ -44,13 +46,18 @@ def mark_of(tags: list[str]) -> Mark | None:
     """The mark in a Worker's tags; None where there is none, or one that cannot be read."""
     names = [tag.removeprefix(_MARK) for tag in tags if tag.startswith(_MARK)]
     ends = [tag.removeprefix(_EXPIRES) for tag in tags if tag.startswith(_EXPIRES)]
-    if len(names) != 1 or len(ends) != 1 or not _LABEL.fullmatch(names[0]):
+    if len(names) != 1 or len(ends) != 1 or not LABEL.fullmatch(names[0]):
         return None  # a name is part of a folder's: nothing but a label may come from an account
     try:
         expires = datetime.strptime(ends[0], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         return None
     return Mark(names[0], expires)
+
+
+def worker_of(base: StackFile, name: str) -> str:
+    """Name of a preview's Worker."""
+    return f"{base.values.get('name')}-{name}-{base.values.get('environment')}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class PreviewStack:
     @property
     def worker(self) -> str:
         """Name of its Worker."""
-        return f"{self._named}-{self.file.values.get('environment')}"
+        return worker_of(self.file, self.name)
 
     @property
     def _secrets(self) -> LocalSecrets:
@@ -137,7 +144,7 @@ class PreviewStack:
 
 
 def _check_name(name: str, base: str) -> None:
-    if not _LABEL.fullmatch(name):
+    if not LABEL.fullmatch(name):
         raise ConfigError(
             f"--name: {name[:80]!r} is no DNS label.", fix="use lower-case letters, digits and - within, e.g. pr-123"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from edgewright.engine.api import CloudflareApi
-from edgewright.engine.resources import namespace_by_title, worker_by_name
+from edgewright.engine.resources import listed, namespace_by_title, worker_by_name
 from edgewright.errors import ApiError, ConfigError
-from edgewright.lifecycle.preview_stack import Mark, mark_of
-
-_PER_PAGE = 100
+from edgewright.lifecycle.preview_stack import LABEL, Mark, mark_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,10 @@ class Previews:
         Raises:
             ApiError: the API refused.
         """
-        return sorted(filter(None, map(_preview, self._listed())), key=lambda each: (each.mark.name, each.worker))
+        return sorted(
+            filter(None, map(_preview, listed(self._api, self._workers))),
+            key=lambda each: (each.mark.name, each.worker),
+        )
 
     def check_free(self, worker: str, name: str) -> None:
         """Whether the preview ``name`` may deploy to the Worker of that name: it is there as that preview, or not.
@@ -68,13 +70,30 @@ class Previews:
         found = worker_by_name(self._api, {"accountId": self._account, "name": worker})
         return self._remove(found["id"] if found else None, worker)
 
-    def reap(self, now: datetime) -> list[Preview]:
-        """Remove the expired ones; those that this call removed.
+    def reap(self, now: datetime) -> Iterator[Preview]:
+        """Remove the expired ones; each that this call removed, as soon as it is.
 
         Raises:
             ApiError: the API refused; the next call goes on.
         """
-        return [each for each in self.all() if each.expired(now) and self._still(each, now) and self._gone(each)]
+        for each in self.all():
+            if each.expired(now) and self._still(each, now) and self._remove(each.id, each.worker):
+                yield each
+
+    def there(self, worker: str) -> bool:
+        """Whether a Worker of that name is there: another machine may have made the preview anew."""
+        return worker_by_name(self._api, {"accountId": self._account, "name": worker}) is not None
+
+    def left(self, form: str) -> list[str]:
+        """Names whose namespace is there without a Worker: ``form`` is a Worker's name with ``*`` for the preview's.
+
+        A tool that was killed left them, or another stack that retains its cache did: so they are told, not removed.
+        """
+        before, after = form.split("*")
+        pattern = re.compile(re.escape(before) + f"({LABEL.pattern})" + re.escape(f"{after}-cache"))
+        titles = sorted(namespace["title"] for namespace in listed(self._api, self._namespaces))
+        named = [found[1] for found in map(pattern.fullmatch, titles) if found]
+        return [name for name in named if not self.there(form.replace("*", name))]
 
     def _still(self, seen: Preview, now: datetime) -> bool:
         """Looked at again just before: meanwhile it may have been prolonged, or removed."""
@@ -86,17 +105,15 @@ class Previews:
             raise
         return found is not None and found.expired(now)
 
-    def _gone(self, seen: Preview) -> bool:
-        return self._remove(seen.id, seen.worker)
-
     def _remove(self, identifier: str | None, worker: str) -> bool:
         """Worker (with its versions and objects), then its KV namespace, which a live Worker holds back.
 
-        The namespace is looked up before: one that is made meanwhile under the same title is another's.
+        The namespace is looked up before: one that is made meanwhile under the same title is another's. So is one that
+        a Worker uses which has been made anew meanwhile.
         """
         namespace = namespace_by_title(self._api, {"accountId": self._account, "title": f"{worker}-cache"})
         removed = identifier is not None and self._deleted(f"{self._workers}/{quote(identifier, safe='')}")
-        if namespace is not None:
+        if namespace is not None and not self.there(worker):
             removed |= self._deleted(f"{self._namespaces}/{quote(namespace['id'], safe='')}")
         return removed
 
@@ -108,12 +125,6 @@ class Previews:
                 return False
             raise
         return True
-
-    def _listed(self) -> Iterator[dict[str, Any]]:
-        page = 1
-        while found := self._api.call("GET", self._workers, params={"page": str(page), "per_page": str(_PER_PAGE)}):
-            yield from found
-            page += 1
 
 
 def _preview(worker: dict[str, Any]) -> Preview | None:

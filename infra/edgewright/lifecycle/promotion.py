@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from edgewright.config import StackConfig
 from edgewright.errors import RolloutError
-from edgewright.lifecycle import content, verified
-from edgewright.lifecycle.script import Script
+from edgewright.lifecycle import content
+from edgewright.lifecycle.evidence import Live
+from edgewright.lifecycle.script import Deployment, Script
 from edgewright.rendering import render
+
+LASTS_SECONDS = 86_400
+"""Older evidence says nothing: upstreams and models change without a deployment."""
+
+# Why the source's evidence does not stand for what is live.
+Misfits = Callable[[Live], Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,10 @@ class Promotion:
     target: str
     from_config: StackConfig
     to_config: StackConfig
-    suites: Collection[str]
-    accepted: Collection[str] = field(default=())
+    suites: Sequence[str]
+    accepted: Sequence[str] = field(default=())
 
-    def check(self, script: Script, evidence: verified.Source, now: float) -> list[content.Difference]:
+    def check(self, script: Script, misfits: Misfits) -> list[content.Difference]:
         """The values in which the two differ, if the promotion may go on; ``script`` is the source's Worker.
 
         Raises:
@@ -35,26 +42,25 @@ class Promotion:
             ApiError: the source's live version cannot be read.
         """
         found = content.differences(self.from_config, self.to_config)
-        rendered = render(self.from_config).content_hash
-        reasons = [*self._live(script, rendered), *self._code(), *self._values(found)]
+        deployment = script.live()
+        live = script.version(deployment.whole).hash if deployment.whole else ""
+        reasons = [*self._live(deployment, live), *self._code(), *self._values(found)]
         fix = f"Fix: edgewright verify --stack {self.source} --evidence."
-        reasons += [
-            f"{self.source}: {each}. {fix}" for each in verified.problems(evidence.last(), rendered, self.suites, now)
-        ]
+        held = misfits(Live(self.source, script.worker, deployment, live, self.suites))
+        reasons += [f"{self.source}: its evidence does not fit: {each}. {fix}" for each in held]
         if reasons:
             listed = "".join(f"\n  - {reason}" for reason in reasons)
             raise RolloutError(f"{self.source} cannot be promoted to {self.target}:{listed}")
         return found
 
-    def _live(self, script: Script, rendered: str) -> Iterator[str]:
-        live = script.live().whole
-        if live is None:
+    def _live(self, deployment: Deployment, live: str) -> Iterator[str]:
+        if deployment.whole is None:
             yield f"{self.source}: two versions share its requests. Fix: let its rollout end, or edgewright rollback."
             return
-        found = script.version(live).hash
-        if found != rendered:
+        rendered = render(self.from_config).content_hash
+        if live != rendered:
             yield (
-                f"{self.source}: {found[:12] or 'an unknown content'} is live, and this checkout renders "
+                f"{self.source}: {live[:12] or 'an unknown content'} is live, and this checkout renders "
                 f"{rendered[:12]} for it. Fix: check out what is live, or edgewright rollout --stack {self.source}."
             )
 

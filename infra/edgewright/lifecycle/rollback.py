@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from edgewright.errors import ApiError, RolloutError
-from edgewright.lifecycle.journal import back_message, taken_back, under_way
+from edgewright.lifecycle.journal import back_message, released_message, taken_back, under_way
 from edgewright.lifecycle.script import Deployment, Script, Version
 
 SHORTEST_NAME = 8
@@ -22,12 +22,15 @@ def roll_back(script: Script, wanted: str | None = None) -> str:
         ApiError: the API refused, e.g. as a class of Durable Objects has changed since.
     """
     live = script.live()
-    target = _named(script, wanted) if wanted else _before(script.deployments())
+    target = _before(script.deployments()) if wanted is None else _named(script, wanted)
     if live.whole == target:
         raise RolloutError(f"{target} has all requests already.", fix="see `edgewright versions`")
     left = max((share, version) for version, share in live.shares.items() if version != target)[1]
+    number = {version.id: version.number for version in script.versions()}
+    back = number.get(left, 0) > number.get(target, 0)
     try:
-        script.deploy({target: 100.0}, back_message(left, "by hand"))
+        # Who goes forward to a newer version takes nothing back.
+        script.deploy({target: 100.0}, back_message(left, "by hand") if back else released_message(target))
     except ApiError as error:
         raise ApiError(
             error.message,

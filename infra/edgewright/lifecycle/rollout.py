@@ -79,7 +79,7 @@ class Rollout:
             self.tell(f"an earlier release, {step.new}, was under way; this is another, so that one is taken back")
             return self._begin(self._deploy({step.old: 100.0}, back_message(step.new, "another release"), live))
         self.tell(f"going on with the release of {step.new}, which was left at {step.share:g} %")
-        return self._verified(step, live) if step.share < _first(self.steps) else self._raised(step, live)
+        return self._raised(step, live) if step.verified else self._verified(step, live)
 
     def _changed(self, new: str) -> bool:
         """Whether the stack says something else now than when this version was made."""
@@ -96,11 +96,14 @@ class Rollout:
         notes = _class_notes(planned)
         for note in _beside(planned):
             self.tell(note)
+        # The program deploys the old version again where its state names another, e.g. after a rollback.
+        self._unless_overtaken(live)
         # Also where nothing seems to change: a run that was cut may have made the version and not told of it.
         self.engine.up(hold=old)
+        live = self._still(old)
         new = self._made()
         if new == old:
-            self._tidy()
+            self._tidy(old)
             return Outcome("unchanged", old, "what the stack says is live at 100 %")
         if notes or self.script.version(old).exports != self.script.version(new).exports:
             return self._at_once(new, notes, live)
@@ -109,14 +112,14 @@ class Rollout:
     def _placed(self, old: str, new: str, live: Deployment) -> tuple[UnderWay, Deployment]:
         """The new version in the deployment, where only a request that names it meets it."""
         try:
-            placed = self._step(old, new, 0, live)
+            placed = self._step(old, new, 0, live, verified=False)
         except ApiError as error:
             if error.status != 400:
                 raise
             self.tell(
                 f"the API takes no share of 0 %: one request in {100 / SMALLEST_SHARE:,.0f} meets the new version"
             )
-            placed = self._step(old, new, SMALLEST_SHARE, live)
+            placed = self._step(old, new, SMALLEST_SHARE, live, verified=False)
         self.tell(f"{new} stands beside {old}")
         found = under_way(placed)
         assert found is not None, "a step's own message is read as that step"
@@ -136,8 +139,8 @@ class Rollout:
             if share < _first(self.steps) or share < step.share or share >= 100:
                 continue
             if share > step.share:
-                live = self._step(step.old, step.new, share, live)
-                step = UnderWay(step.old, step.new, share, live.created)
+                live = self._step(step.old, step.new, share, live, verified=True)
+                step = UnderWay(step.old, step.new, share, live.created, verified=True)
             self.tell(f"{step.new} has {share:g} % of the requests")
             if self.watch is None:
                 continue
@@ -150,11 +153,13 @@ class Rollout:
     def _finished(self, new: str, live: Deployment) -> Outcome:
         """All requests, by the program itself, so that its state says what is live."""
         self._unless_overtaken(live)
-        self.engine.up(hold=new)
+        # What has changed since would be made as well, and nobody has verified that.
+        if not self._changed(new):
+            self.engine.up(hold=new)
         now = self.script.live()
         if now.whole != new:
             self._deploy({new: 100.0}, released_message(new), now)
-        self._tidy()
+        self._tidy(new)
         return Outcome("done", new, f"{new} has all requests")
 
     def _at_once(self, new: str, notes: Sequence[str], live: Deployment) -> Outcome:
@@ -163,7 +168,7 @@ class Rollout:
         self.tell("back to the old one. It is verified when it is live.")
         for note in notes:
             self.tell(note)
-        self._deploy({new: 100.0}, step_message(new, 100), live)
+        self._deploy({new: 100.0}, step_message(new, 100, verified=False), live)
         return self._whole_verified(new)
 
     def _whole_verified(self, new: str) -> Outcome:
@@ -175,32 +180,50 @@ class Rollout:
         reason = f"verification: {checked.reason}; its classes leave no way back, so mend the stack and roll out"
         return Outcome("broken" if checked.verdict == "broken" else "could_not_run", new, reason)
 
-    def _tidy(self) -> None:
+    def _tidy(self, new: str) -> None:
         """What only the old version used is deleted now; a stack that has been changed meanwhile is left alone."""
         rest = self.engine.preview()
-        if _changes(rest, _VERSION):
+        if _changes(rest, _VERSION) or self._made() != new:
             self.tell("the stack has changed since this release began: roll out again to release that too")
         elif rest.changes:
             self.engine.up()
+            self._take_unverified_off(new)
+
+    def _take_unverified_off(self, new: str) -> None:
+        """The program may have changed in this very moment, and its `up` have deployed what nobody has verified."""
+        now = self.script.live()
+        if now.whole != new:
+            self.tell("the stack has changed just now: roll out again to release that too")
+            self._deploy({new: 100.0}, released_message(new), now)
 
     def _back(self, step: UnderWay, live: Deployment, reason: str, ended: Ended) -> Outcome:
         self._deploy({step.old: 100.0}, back_message(step.new, reason), live)
         return Outcome(ended, step.old, reason)
 
-    def _step(self, old: str, new: str, share: float, live: Deployment) -> Deployment:
+    def _step(self, old: str, new: str, share: float, live: Deployment, *, verified: bool) -> Deployment:
         # The old version first: at equal shares the local cloud's objects stay with it.
-        return self._deploy({old: 100 - share, new: float(share)}, step_message(new, share), live)
+        return self._deploy({old: 100 - share, new: float(share)}, step_message(new, share, verified=verified), live)
 
     def _deploy(self, shares: dict[str, float], message: str, before: Deployment) -> Deployment:
         self._unless_overtaken(before)
         return self.script.deploy(shares, message)
 
+    def _still(self, old: str) -> Deployment:
+        """The live deployment, in which the old version has all requests still."""
+        live = self.script.live()
+        if live.whole != old:
+            raise self._overtaken()
+        return live
+
     def _unless_overtaken(self, before: Deployment) -> None:
         if self.script.live().id != before.id:
-            raise RolloutError(
-                f"somebody else deployed {self.script.worker} meanwhile; nothing more is done.",
-                fix="see what is live with `edgewright versions`, and roll out again",
-            )
+            raise self._overtaken()
+
+    def _overtaken(self) -> RolloutError:
+        return RolloutError(
+            f"somebody else deployed {self.script.worker} meanwhile; nothing more is done.",
+            fix="see what is live with `edgewright versions`, and roll out again",
+        )
 
     def _made(self) -> Any:
         """The version that the program made last."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import os
@@ -37,10 +36,10 @@ class Signer:
         _needed()
         given = os.environ.get(KEY_VARIABLE)
         if given:
-            return cls(_private(given, KEY_VARIABLE))
+            return cls(_private(given.encode(), KEY_VARIABLE))
         if not file.exists():
             write_private(file, _new())
-        return cls(_private(file.read_text("utf8"), str(file)))
+        return cls(_private(file.read_bytes(), str(file)))
 
     @property
     def public(self) -> str:
@@ -62,7 +61,7 @@ class Signer:
         }
 
 
-def opened(envelope: Any, public: str) -> dict[str, Any] | None:
+def opened(envelope: Any, public: bytes) -> dict[str, Any] | None:
     """The statement of an envelope that the owner of ``public`` (PEM) signed, None if nobody of that key did.
 
     Raises:
@@ -75,13 +74,14 @@ def opened(envelope: Any, public: str) -> dict[str, Any] | None:
     try:
         kind, payload = envelope["payloadType"], base64.b64decode(envelope["payload"], validate=True)
         signatures = [base64.b64decode(each["sig"], validate=True) for each in envelope["signatures"]]
-    except (TypeError, KeyError, binascii.Error):
+        signed = _signed_over(str(kind), payload)
+    except (TypeError, KeyError, ValueError):  # also what is no Base64, and no text that can be written
         raise EvidenceError(
             "the evidence is no DSSE envelope.", fix="write it anew: edgewright verify --evidence"
         ) from None
     for signature in signatures:
         try:
-            key.verify(signature, _signed_over(str(kind), payload))
+            key.verify(signature, signed)
         except InvalidSignature:
             continue
         statement: dict[str, Any] = json.loads(payload)
@@ -110,12 +110,12 @@ def _new() -> str:
     return made.decode()
 
 
-def _private(text: str, source: str) -> Ed25519PrivateKey:
+def _private(text: bytes, source: str) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        key = load_pem_private_key(text.encode(), None)
+        key = load_pem_private_key(text, None)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
@@ -125,12 +125,12 @@ def _private(text: str, source: str) -> Ed25519PrivateKey:
     return key
 
 
-def _public(text: str) -> Ed25519PublicKey:
+def _public(text: bytes) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(text.encode())
+        key = load_pem_public_key(text)
     except ValueError:
         key = None
     if not isinstance(key, Ed25519PublicKey):

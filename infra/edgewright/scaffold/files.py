@@ -23,7 +23,7 @@ _CARRIED = {
         for name in ("pull-request", "deploy", "drift")
     },
 }
-_IGNORED = (".venv/", ".edgewright/", "__pycache__/")
+_IGNORED = (".venv/", ".edgewright/", "__pycache__/", "evidence.key")
 
 
 def files(answers: Answers) -> dict[str, str]:

@@ -179,4 +179,4 @@ def _fix(status: int) -> str:
         403: "the key needs the route `usage`; a token needs the permission Account Analytics: Read",
         504: "ask for a shorter time",
     }
-    return fixes.get(status, "see docs/howto/usage.md")
+    return fixes.get(status, "check that the stack's usage is enabled and the token may read Account Analytics")

@@ -211,6 +211,17 @@ def test_a_broken_state_file_is_told(stack, text):
         stack().up()
 
 
+@pytest.mark.parametrize(
+    "damage", [{"outputs": "abc"}, {"outputs": {"url": "x"}}, {"outputs": None}, {"secret_outputs": None}]
+)
+def test_outputs_that_are_damaged_are_told(stack, damage):
+    stack().up()
+    path = stack.folder / ".edgewright/stacks/dev/state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    with pytest.raises(EngineError, match=r"state\.json: parts of it are missing or wrong"):
+        stack().outputs()
+
+
 def test_what_is_protected_is_not_deleted_until_the_stack_file_says_so(stack, fake):
     stack(protect=True).up()
     fake.calls.clear()

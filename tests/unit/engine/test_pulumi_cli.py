@@ -25,7 +25,7 @@ class Recorder:
         self._note("preview", config_file)
         for operation in self.operations:
             urn = f"urn:pulumi:dev::edgewright::x::edge-{operation}"
-            data = SimpleNamespace(op=operation, type="cloudflare:index/x:X", urn=urn, diffs=[])
+            data = SimpleNamespace(op=operation, type="cloudflare:index/x:X", urn=urn, diffs=[], old=None, new=None)
             held = SimpleNamespace(metadata=data)
             on_event(SimpleNamespace(resource_pre_event=None, res_outputs_event=held))
 

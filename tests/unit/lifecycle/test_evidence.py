@@ -104,6 +104,36 @@ def test_evidence_that_was_changed_is_nobodys(place, part):
     assert read(place.envelope, place.public) is None
 
 
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda held: {**held, "payload": "ü"}, "no DSSE envelope"),
+        (lambda held: {**held, "signatures": [{"sig": "ü"}]}, "no DSSE envelope"),
+        (lambda held: {**held, "payloadType": "\ud800"}, "no DSSE envelope"),
+        (lambda held: {**held, "signatures": [{}]}, "no DSSE envelope"),
+        (lambda _held: "[" * 100_000, "is not JSON"),
+        (lambda _held: "", "is not JSON"),
+    ],
+)
+def test_a_damaged_file_is_one_line(place, damage, why):
+    write(place, statement_of(document(first="kept"), SUBJECT))
+    made = damage(json.loads(place.envelope.read_text()))
+    place.envelope.write_text(made if isinstance(made, str) else json.dumps(made))
+    with pytest.raises(EvidenceError, match=why):
+        read(place.envelope, place.public)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b""])
+def test_a_damaged_key_is_one_line_that_names_it(place, data):
+    write(place, statement_of(document(first="kept"), SUBJECT))
+    place.public.write_bytes(data)
+    with pytest.raises(EvidenceError, match="public key is no Ed25519 key"):
+        read(place.envelope, place.public)
+    place.private.write_bytes(data)
+    with pytest.raises(EvidenceError, match="no unencrypted Ed25519 key"):
+        Signer.of(place.private)
+
+
 def test_evidence_that_another_key_signed_is_nobodys(place, tmp_path, monkeypatch):
     write(place, statement_of(document(first="kept"), SUBJECT))
     other = Place(tmp_path / "x.json", tmp_path / "x.pub", tmp_path / "x.key")

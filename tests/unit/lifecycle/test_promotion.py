@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -9,9 +10,9 @@ from edgewright.config import from_values
 from edgewright.errors import RolloutError
 from edgewright.keys import new_client_key
 from edgewright.lifecycle import content
-from edgewright.lifecycle.evidence import Place, Subject, statement_of, write
-from edgewright.lifecycle.promotion import Promotion
-from edgewright.lifecycle.verified import Evidence, Signed
+from edgewright.lifecycle.evidence import Live, Place, Subject, held_against, misfits, statement_of, write
+from edgewright.lifecycle.promotion import LASTS_SECONDS, Promotion
+from edgewright.lifecycle.script import Deployment
 from edgewright.rendering import render
 
 SUITES = ("streaming", "cache")
@@ -36,19 +37,29 @@ STAGING = config("staging", verification={"drills": True}, drill_secret="d" * 64
 LIVE = render(STAGING).content_hash
 
 
-def script(content_hash=LIVE, whole="v1"):
-    return SimpleNamespace(
-        live=lambda: SimpleNamespace(whole=whole), version=lambda _id: SimpleNamespace(hash=content_hash)
-    )
+def script(content_hash=LIVE, shares=("v1",)):
+    live = Deployment("d", NOW, {version: 100 / len(shares) for version in shares})
+    return SimpleNamespace(worker="w", live=lambda: live, version=lambda _id: SimpleNamespace(hash=content_hash))
 
 
-def evidence(**changes):
-    return Evidence(**{"content_hash": LIVE, "at": NOW, "verdict": "kept", "suites": frozenset(SUITES), **changes})
+def statement(*, verdict="kept", at=NOW, suites=SUITES, **about):
+    """A statement of a run on the version that is live, but for what is given."""
+    outcome = "kept" if verdict == "kept" else "broken"
+    document = {
+        "started": datetime.fromtimestamp(at, UTC).isoformat(),
+        "seconds": 1,
+        "verdict": verdict,
+        "problem": None,
+        "promises": [{"suite": "cache", "name": "hit", "promise": "a hit is a hit", "outcome": outcome}],
+    }
+    told = {"stack": "staging", "worker": "w", "version": "v1", "content_hash": LIVE, "url": "https://x", **about}
+    return statement_of(document, Subject(**told, suites=suites))
 
 
-def check(target=None, *, source=STAGING, live=None, held="fresh", accepted=()):
+def check(target=None, *, source=STAGING, live=None, held=None, accepted=()):
     promotion = Promotion("staging", "prod", source, target or config("prod"), SUITES, accepted)
-    return promotion.check(live or script(), SimpleNamespace(last=lambda: evidence() if held == "fresh" else held), NOW)
+    held = held or statement()
+    return promotion.check(live or script(), lambda found: misfits(held, found, NOW, LASTS_SECONDS))
 
 
 def test_drills_and_an_environments_own_values_are_no_other_content():
@@ -92,18 +103,18 @@ def test_values_that_were_verified_may_not_differ_unless_accepted(values, sectio
 @pytest.mark.parametrize(
     ("held", "said"),
     [
-        (None, "there is no evidence"),
-        (evidence(verdict="broken"), "ended with 'broken'"),
-        (evidence(verdict="could_not_run"), "ended with 'could not run'"),
-        (evidence(content_hash="f" * 64), "met the content ffffffffffff"),
-        (evidence(content_hash=None), "met the content unknown"),
-        (evidence(at=NOW - 25 * 3600), "25 hours old"),
-        (evidence(suites=frozenset({"cache"})), "left out streaming"),
+        ({"verdict": "broken"}, "the promise was broken: a hit is a hit"),
+        ({"content_hash": "f" * 64}, "content hash ffffffffffff"),
+        ({"version": "v0"}, "version v0 was verified"),
+        ({"stack": "dev"}, "of stack dev, not of"),
+        ({"worker": "another"}, "it is of another"),
+        ({"at": NOW - 25 * 3600}, "1.0 days old, and may be 1"),
+        ({"suites": ("cache",)}, "these suites were not run: streaming"),
     ],
 )
 def test_evidence_must_be_whole_good_fresh_and_of_what_is_live(held, said):
     with pytest.raises(RolloutError, match=said):
-        check(held=held)
+        check(held=statement(**held))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +122,7 @@ def test_evidence_must_be_whole_good_fresh_and_of_what_is_live(held, said):
     [
         (script("e" * 64), "eeeeeeeeeeee is live, and this checkout renders"),
         (script(""), "an unknown content is live"),
-        (script(whole=None), "two versions share its requests"),
+        (script(shares=("v1", "v2")), "two versions share its requests"),
     ],
 )
 def test_what_is_live_must_be_what_this_checkout_renders(live, said):
@@ -121,30 +132,22 @@ def test_what_is_live_must_be_what_this_checkout_renders(live, said):
 
 def test_every_reason_is_told_at_once():
     with pytest.raises(RolloutError) as error:
-        check(config("prod", timeouts={"connect_ms": 1}), live=script("e" * 64), held=None)
+        check(config("prod", timeouts={"connect_ms": 1}), live=script("e" * 64), held=statement(version="v0"))
     assert str(error.value).count("\n  - ") >= 3
 
 
-def test_signed_evidence_is_read_as_it_is_written(tmp_path, monkeypatch):
+def test_what_is_signed_is_held_against_what_is_live(tmp_path, monkeypatch):
     monkeypatch.delenv("EDGEWRIGHT_EVIDENCE_KEY", raising=False)
     place = Place(tmp_path / "e.json", tmp_path / "e.pub", tmp_path / "e.key")
-    held = Signed(place.envelope, place.public)
-    assert held.last() is None
-    document = {
-        "started": "2026-11-29T02:00:00+00:00",
-        "seconds": 1,
-        "verdict": "kept",
-        "problem": None,
-        "promises": [],
-    }
-    write(place, statement_of(document, Subject("staging", "w", "v", LIVE, "https://x", SUITES)))
-    assert held.last() == Evidence(LIVE, 1795917600.0, "kept", frozenset(SUITES))
-    write(
-        place, statement_of({**document, "verdict": "broken"}, Subject("staging", "w", "v", LIVE, "https://x", SUITES))
-    )
-    assert held.last().verdict == "broken"
+    live = Live("staging", "w", script().live(), LIVE, SUITES)
+
+    def found():
+        return held_against(place.envelope, place.public, live, NOW, LASTS_SECONDS)
+
+    assert found() == ["there is no evidence of a verification"]
+    write(place, statement())
+    assert found() == []
     envelope = json.loads(place.envelope.read_text())
     envelope["signatures"][0]["sig"] = "AAAA" + envelope["signatures"][0]["sig"][4:]
     place.envelope.write_text(json.dumps(envelope))
-    with pytest.raises(RolloutError, match="its signature is not that of the key"):
-        held.last()
+    assert found() == [f"its signature is not that of the key in {place.public}"]
