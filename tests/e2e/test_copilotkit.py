@@ -170,6 +170,8 @@ def test_a_run_that_nobody_reads_can_still_be_stopped(stage):
     }
     envelope = {"method": "agent/stop", "params": {"agentId": "long", "threadId": thread}}
     assert post(stage, "", envelope).json()["stopped"] is True
+    again = asked(thread, user("once more"))
+    assert post(stage, "/agent/default/run", again, headers={"x-edge-overlap": "reject"}).status_code == 200
     (call,) = stage.calls(thread)
     assert call["outcome"] == "cancelled"
 

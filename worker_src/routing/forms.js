@@ -6,9 +6,8 @@ const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;|$)/i;
 
 /**
  * Routes that share a path: the first whose `claims(body)` is true takes the request; `known` says in words what it needs. One that is but
- * an envelope has `unwrap(body)`, which gives `{method, path, body}` of the request it stands for. That is one below the envelope's own
- * path, where all routes have one scope: whoever asks has been let in by then.
- * @throws {EdgeError} unsupported_media_type, invalid_request, not_found, method_not_allowed
+ * an envelope has `unwrap(body)`, which gives `{method, path, body}` of the request it stands for, below the envelope's own path.
+ * @throws {EdgeError} unsupported_media_type, invalid_request, not_found, method_not_allowed, route_not_allowed
  */
 export function forms(config, routes) {
   const find = finder(routes);
@@ -22,14 +21,17 @@ export function forms(config, routes) {
     const form = shared.find(({ claims }) => claims(body));
     if (!form) throw new EdgeError("invalid_request", `The body is of no form that is known here: it needs ${shared.map(({ known }) => known).join(" or ")}.`);
     context.route = { ...taken(form), forms: [], parameters };
-    if (form.unwrap) unwrapped(form.unwrap(body));
+    if (form.unwrap) unwrapped(context, form.unwrap(body), endpoint, find);
     return next();
-
-    function unwrapped({ method, path, body: inner }) {
-      const url = new URL(`${endpoint}${path}`, context.url);
-      if (!url.pathname.startsWith(`${endpoint}/`)) throw new EdgeError("not_found", `There is no ${url.pathname} here.`);
-      find(context, method, url.pathname);
-      Object.assign(context, { url, body: inner });
-    }
   };
+}
+
+/** Makes a request the one that its envelope stands for. Whoever asks was let in to the envelope, not yet to that. */
+function unwrapped(context, { method, path, body }, endpoint, find) {
+  const url = new URL(`${endpoint}${path}`, context.url);
+  if (!url.pathname.startsWith(`${endpoint}/`)) throw new EdgeError("not_found", `There is no ${url.pathname} here.`);
+  find(context, method, url.pathname);
+  const { routes } = context.caller;
+  if (routes && !routes.includes(context.route.scope)) throw new EdgeError("route_not_allowed", "This key may not use this route.");
+  Object.assign(context, { url, body });
 }

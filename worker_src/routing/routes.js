@@ -15,9 +15,10 @@ export const ROUTES = [
 ];
 
 /** Methods and paths of routes, for the capabilities document. */
-export const endpoints = (routes) => [
-  ...new Set(routes.flatMap(({ endpoint, methods }) => methods.filter((method) => method !== "HEAD").map((method) => `${method} ${endpoint.replace("...", "")}`))),
-];
+export function endpoints(routes) {
+  const written = ({ endpoint, methods }) => methods.filter((method) => method !== "HEAD").map((method) => `${method} ${endpoint.replace("...", "")}`);
+  return [...new Set(routes.flatMap(written))];
+}
 
 /** `{x}` is one part of a path, `{x...}` all that is left of it. */
 const PART = /(\{\w+(?:\.\.\.)?\})/;
@@ -45,7 +46,8 @@ export function route(routes) {
  * @throws {EdgeError} not_found, method_not_allowed (with Allow)
  */
 export function finder(routes) {
-  const known = routes.map((each) => ({ ...each, pattern: pattern(each), forms: routes.filter(({ endpoint, claims }) => claims && endpoint === each.endpoint) }));
+  const formsOf = ({ endpoint }) => routes.filter((each) => each.claims && each.endpoint === endpoint);
+  const known = routes.map((each) => ({ ...each, pattern: pattern(each), forms: formsOf(each) }));
   return (context, method, pathname) => {
     const path = pathname.length > 1 ? pathname.replace(/\/+$/, "") : "/";
     const here = known.filter((candidate) => candidate.pattern.test(path));
@@ -59,7 +61,9 @@ export function finder(routes) {
 }
 
 /** What steps know of a route. */
-export const taken = ({ name, endpoint, scope = null, public: open = false, aside = false, failure = null, id_header = null }) => ({ name, endpoint, scope, public: open, aside, failure, id_header });
+export function taken({ name, endpoint, scope = null, public: open = false, aside = false, failure = null, id_header = null }) {
+  return { name, endpoint, scope, public: open, aside, failure, id_header };
+}
 
 function decoded(text) {
   try {

@@ -17,10 +17,11 @@ export class Directory {
     withColumn(this.#sql, "conversations", "agent");
   }
 
-  /** `agent`: the one that a front end runs in it, null if none does. */
+  /** `agent`: the one that a front end ran in this turn, null if none did. */
   note({ id, created, touched, agent = null }) {
     this.#make();
-    this.#sql.exec("INSERT OR REPLACE INTO conversations (id, created, touched, agent) VALUES (?, ?, ?, ?)", id, created, touched, agent);
+    const known = "ON CONFLICT (id) DO UPDATE SET created = excluded.created, touched = excluded.touched, agent = COALESCE(excluded.agent, agent)";
+    this.#sql.exec(`INSERT INTO conversations (id, created, touched, agent) VALUES (?, ?, ?, ?) ${known}`, id, created, touched, agent);
     return {};
   }
 
@@ -31,13 +32,13 @@ export class Directory {
   }
 
   /**
-   * A page of `limit` entries behind the entry `after`; of one `agent`, of any (`""`), or of all conversations (null).
+   * A page of `limit` entries behind the entry `after`, which the caller knows as its `cursor`; of one `agent`, of any (`""`), or of all conversations (null).
    * @throws {EdgeError} invalid_request
    */
-  list({ limit, after, agent = null }) {
+  list({ limit, after, cursor = "after", agent = null }) {
     this.#make();
     const [from] = after !== null ? this.#sql.exec("SELECT touched, id FROM conversations WHERE id = ?", after).toArray() : [];
-    if (after !== null && !from) throw wrong("after", "names no conversation that is listed; begin again without it");
+    if (after !== null && !from) throw wrong(cursor, "names no conversation that is listed; begin again without it");
     const which = agent === null ? "1" : agent === "" ? "agent IS NOT NULL" : "agent = ?";
     const where = from ? "AND (touched, id) < (?, ?)" : "";
     const values = [...(agent ? [agent] : []), ...(from ? [from.touched, from.id] : []), Number(limit) + 1];

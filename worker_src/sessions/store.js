@@ -109,7 +109,8 @@ export class Store {
   relist(run, kept, added) {
     this.together(() => {
       this.#sql.exec("UPDATE messages SET replaced = ? WHERE replaced IS NULL AND run NOT IN (SELECT id FROM runs WHERE status = 'queued')", run);
-      for (const { position, message, id } of kept) this.#sql.exec("UPDATE messages SET message = ?, id = ?, replaced = NULL WHERE position = ?", JSON.stringify(message), id, position);
+      const keep = "UPDATE messages SET message = ?, id = ?, replaced = NULL WHERE position = ?";
+      for (const { position, message, id } of kept) this.#sql.exec(keep, JSON.stringify(message), id, position);
       this.replaceMessages(run, added);
     });
   }
@@ -197,7 +198,7 @@ export class Store {
 
   /** Messages as `{run, status, told, id, message}` in their order; `told`: whether models are told of it; what is replaced has that status. */
   messages() {
-    const columns = "run, IIF(replaced IS NULL, status, 'replaced') AS status, replaced IS NULL AND status IN " + TOLD + " AS told, messages.id AS id, message";
+    const columns = `run, IIF(replaced IS NULL, status, 'replaced') AS status, replaced IS NULL AND status IN ${TOLD} AS told, messages.id AS id, message`;
     const rows = this.#rows(`SELECT ${columns} FROM messages JOIN runs ON runs.id = run ORDER BY position`);
     return rows.map(({ told, message, ...row }) => ({ ...row, told: told === 1, message: JSON.parse(message) }));
   }
@@ -205,7 +206,8 @@ export class Store {
   /** Those that models are told of, `{position, run, id, message}`. */
   told() {
     const from = `FROM messages JOIN runs ON runs.id = run WHERE replaced IS NULL AND status IN ${TOLD}`;
-    return this.#rows(`SELECT position, run, messages.id AS id, message ${from} ORDER BY position`).map(({ message, ...row }) => ({ ...row, message: JSON.parse(message) }));
+    const rows = this.#rows(`SELECT position, run, messages.id AS id, message ${from} ORDER BY position`);
+    return rows.map(({ message, ...row }) => ({ ...row, message: JSON.parse(message) }));
   }
 
   messagesOf(run) {

@@ -57,8 +57,9 @@ class Threads {
     const active = begun.find(({ status }) => status === "running") ?? runs.find(({ status }) => status === "queued") ?? null;
     // A failed turn is the client's to send again; until then it is what was said last.
     const last = active?.id ?? begun.at(-1)?.id;
-    const shown = ({ told, run }) => told || run === last;
-    return { messages: messages.filter(active?.status === "queued" && active.client !== null ? ({ run }) => run === active.id : shown), active, created, touched };
+    // A client's list is no part of the talk before its run has begun: until then the run has all of it.
+    const whole = active?.status === "queued" && active.client !== null;
+    return { messages: messages.filter(({ told, run }) => (told && !whole) || run === last), active, created, touched };
   }
 
   /** The events of a run from its first, live to its end, and what an encoder must know of it: `{chat, lines}`. */

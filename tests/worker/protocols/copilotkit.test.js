@@ -385,10 +385,16 @@ test("threads are an agent's conversations, newest first, page by page", async (
   const rest = await list("?agentId=default&limit=1&cursor=b");
   assert.deepEqual([rest.threads.map(({ id }) => id), rest.nextCursor], [["a"], null]);
   assert.deepEqual((await list("")).threads.map(({ id }) => id), ["c", "b", "a"]);
+  await (await proxy.chat({ messages: [{ role: "user", content: "x" }], stream: true }, { headers: { "x-conversation-id": "a" } })).text();
+  assert.deepEqual(new Set((await list("?agentId=default")).threads.map(({ id }) => id)), new Set(["a", "b"]));
   const wrapped = await call(proxy, "resource/request", { path: "/threads?agentId=terse", httpMethod: "GET" });
   assert.deepEqual((await wrapped.json()).threads.map(({ id }) => id), ["c"]);
   assert.deepEqual((await (await proxy.fetch("/copilotkit/threads", { key: "sk-edge-other" })).json()).threads, []);
-  assert.equal((await proxy.fetch("/copilotkit/threads?limit=x")).status, 400);
+  for (const [query, name] of [["limit=x", "'limit'"], ["cursor=z", "'cursor'"]]) {
+    const response = await proxy.fetch(`/copilotkit/threads?${query}`);
+    assert.equal(response.status, 400);
+    assert.ok((await response.json()).message.includes(name));
+  }
 });
 
 test("a thread's messages, events and state can be read", async () => {

@@ -23,5 +23,6 @@ export function infoOf({ agents }, { threads, single }) {
 
 function described(name, { tools }) {
   const offered = tools !== "none";
-  return { name, description: "", className: "EdgewrightAgent", capabilities: { tools: { supported: offered, clientProvided: offered }, transport: { streaming: true } } };
+  const capabilities = { tools: { supported: offered, clientProvided: offered }, transport: { streaming: true } };
+  return { name, description: "", className: "EdgewrightAgent", capabilities };
 }

@@ -58,7 +58,7 @@ export function pages(config, { threads, relay }) {
   async function list(context) {
     const { searchParams: query } = context.url;
     const limit = limitOf(query.get("limit"));
-    const { data, more } = await kept(context).list({ agent: query.get("agentId") ?? "", limit, after: query.get("cursor") });
+    const { data, more } = await kept(context).list({ agent: query.get("agentId") ?? "", limit, after: query.get("cursor"), cursor: "cursor" });
     return Response.json({ threads: data.map(shown), nextCursor: more ? data.at(-1).id : null });
   }
 
