@@ -9,7 +9,8 @@ import { EdgeError } from "../errors.js";
  *
  * Neutral answers are `{content, reasoning, tool_calls, refusal, finish_reason, usage}`. Neutral stream events:
  * `{type: "delta", text}`, `{type: "reasoning", text}`, `{type: "refusal", text}`, `{type: "tool_call", index, id?, name?, arguments?}`,
- * `{type: "usage", usage}`, `{type: "history", messages}` (a front end's own, before a replay), `{type: "finish", reason, edge?}`, `{type: "error", error}`; `edge` tells of a switch to another
+ * `{type: "usage", usage}`, `{type: "history", messages}` (a front end's own, before a replay),
+ * `{type: "finish", reason, edge?}`, `{type: "error", error}`; `edge` tells of a switch to another
  * target within the answer, `{switched, attempts, legs: [{target, usage, estimated}]}`.
  */
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);

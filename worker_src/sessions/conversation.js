@@ -20,8 +20,8 @@ const MOST_QUEUED = 32;
 /**
  * The Durable Object class `Conversation`: one object a conversation of one tenant, and one a tenant that lists them.
  * `answer(context)` is the rest of the pipeline, from the limits to the model; `sockets` lets it have WebSockets,
- * `summarise` have summaries of what no longer fits, `relisted` have front ends that hold the talk themselves; `lost` is told of a turn that never comes to its end there. Requests come from the Worker only, which has authorised them; what
- * they ask is in sessions/remote.js.
+ * `summarise` have summaries of what no longer fits, `relisted` have front ends that hold the talk themselves; `lost` is told of a turn
+ * that never comes to its end there. Requests come from the Worker only, which has authorised them; what they ask is in sessions/remote.js.
  */
 export function conversation(config, answer, { sockets, summarise, relisted, lost }) {
   return class Conversation {
@@ -289,7 +289,8 @@ export function conversation(config, answer, { sockets, summarise, relisted, los
     async #list(entry) {
       try {
         this.#store.keep("listed", entry);
-        await this.#tell(entry.directory, "note", { id: entry.id, agent: entry.agent ?? null, created: this.#store.fact("created"), touched: this.#store.fact("touched") });
+        const { id, agent } = entry;
+        await this.#tell(entry.directory, "note", { id, agent, created: this.#store.fact("created"), touched: this.#store.fact("touched") });
       } catch (thrown) {
         console.warn("the directory did not hear of a conversation", thrown?.name);
       }
