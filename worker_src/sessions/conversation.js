@@ -295,7 +295,8 @@ export function conversation(config, answer, { sockets, goesOn, summarise, relis
     async #list(entry) {
       try {
         this.#store.keep("listed", entry);
-        await this.#tell(entry.directory, "note", { id: entry.id, agent: entry.agent ?? null, created: this.#store.fact("created"), touched: this.#store.fact("touched") });
+        const { id, agent } = entry;
+        await this.#tell(entry.directory, "note", { id, agent, created: this.#store.fact("created"), touched: this.#store.fact("touched") });
       } catch (thrown) {
         console.warn("the directory did not hear of a conversation", thrown?.name);
       }

@@ -8,15 +8,18 @@ import { harness, openaiChunks, paced, sse } from "../fixture.js";
 const user = (id, content) => ({ id, role: "user", content });
 const INPUT = { threadId: "t1", runId: "r1", state: {}, messages: [user("u1", "hi")], tools: [], context: [], forwardedProps: {} };
 const PAINT = { name: "paint", description: "Paints", parameters: { type: "object" } };
-const SUGGEST = { tools: [{ ...PAINT, name: "copilotkitSuggest" }], forwardedProps: { toolChoice: { type: "function", function: { name: "copilotkitSuggest" } } } };
+const FORCED = { type: "function", function: { name: "copilotkitSuggest" } };
+const SUGGEST = { tools: [{ ...PAINT, name: "copilotkitSuggest" }], forwardedProps: { toolChoice: FORCED } };
+const JSON_TYPE = { "content-type": "application/json" };
 const delta = (given, finish = null) => ({ choices: [{ index: 0, delta: given, finish_reason: finish }] });
 
 /** A model that says how many messages it was told of. */
 const counting = (inputs) => sse(...openaiChunks(`answer ${inputs.messages.length}`));
 
-const made = (more = {}) => harness({ models: { one: counting }, protocols: { ag_ui: agUi, copilotkit: copilotKit }, without: ["cache"], including: ["sessions", "threads"], ...more });
+const PARTS = { models: { one: counting }, protocols: { ag_ui: agUi, copilotkit: copilotKit }, without: ["cache"], including: ["sessions", "threads"] };
+const made = (more = {}) => harness({ ...PARTS, ...more });
 const alone = () => made({ including: [] });
-const post = ({ fetch }, path, body, more = {}) => fetch(`/copilotkit${path}`, { method: "POST", body, headers: { "content-type": "application/json" }, ...more });
+const post = ({ fetch }, path, body, more = {}) => fetch(`/copilotkit${path}`, { method: "POST", body, headers: JSON_TYPE, ...more });
 const run = (proxy, changes = {}, path = "/agent/default/run", more = {}) => post(proxy, path, { ...INPUT, ...changes }, more);
 const connect = (proxy, threadId = "t1") => run(proxy, { threadId, runId: "asked", messages: [] }, "/agent/default/connect");
 const stop = (proxy, body, thread = "t1") => post(proxy, `/agent/default/stop/${thread}`, body);
@@ -64,7 +67,8 @@ function lasting(first = delta({ content: "one " }), last = [delta({ content: "t
 test("a page learns of the agents, and of threads where there are any", async () => {
   const told = await (await made().fetch("/copilotkit/info")).json();
   assert.deepEqual(Object.keys(told.agents), ["default", "terse"]);
-  assert.deepEqual(told.agents.default, { name: "default", description: "", className: "EdgewrightAgent", capabilities: { tools: { supported: true, clientProvided: true }, transport: { streaming: true } } });
+  const capabilities = { tools: { supported: true, clientProvided: true }, transport: { streaming: true } };
+  assert.deepEqual(told.agents.default, { name: "default", description: "", className: "EdgewrightAgent", capabilities });
   assert.equal(told.agents.terse.capabilities.tools.clientProvided, false);
   assert.equal(told.mode, "sse");
   assert.deepEqual(told.threadEndpoints, { list: true, inspect: true, mutations: false, realtimeMetadata: false });
@@ -112,7 +116,8 @@ test("an edited, a repeated and an emptied talk are what the client says, and wh
   assert.deepEqual(told(proxy.calls[4]), ["user: anew"]);
   assert.deepEqual(await shown(), [user("u9", "anew"), other]);
   const { messages } = await (await proxy.fetch("/v1/conversations/t1")).json();
-  assert.deepEqual(messages.filter(({ status }) => status === "replaced").map(({ content }) => content), ["hi", "answer 1", "more", "answer 3", "less", "answer 3", "answer 3"]);
+  const replaced = messages.filter(({ status }) => status === "replaced");
+  assert.deepEqual(replaced.map(({ content }) => content), ["hi", "answer 1", "more", "answer 3", "less", "answer 3", "answer 3"]);
   assert.equal((await (await proxy.fetch("/v1/conversations/t1/export")).text()).trim().split("\n").length, 2);
 });
 
@@ -129,7 +134,8 @@ test("a message of the client's own that instructs keeps its place, and the stac
 });
 
 test("calls of the page's tools and their results are told and kept under the client's ids", async () => {
-  const calling = [delta({ tool_calls: [{ index: 0, id: "upstream", type: "function", function: { name: "paint", arguments: "{}" } }] }), delta({}, "tool_calls"), "[DONE]"];
+  const call = { index: 0, id: "upstream", type: "function", function: { name: "paint", arguments: "{}" } };
+  const calling = [delta({ tool_calls: [call] }), delta({}, "tool_calls"), "[DONE]"];
   let turns = 0;
   const proxy = made({ models: { one: (inputs) => (turns++ ? counting(inputs) : sse(...calling)) } });
   const list = await events(await run(proxy, { tools: [PAINT] }));
@@ -191,7 +197,8 @@ test("a run is stopped from another request, and its page is told an ordinary en
   const proxy = made(lasting());
   const page = await reading(await run(proxy), "one ");
   assert.deepEqual(await (await stop(proxy, { runId: "other" })).json(), { stopped: false, message: "No active run for thread 't1'." });
-  assert.deepEqual(await (await stop(proxy, { runId: "r1" })).json(), { stopped: true, interrupt: { type: "RUN_ERROR", message: "Run stopped by user", code: "STOPPED" } });
+  const interrupt = { type: "RUN_ERROR", message: "Run stopped by user", code: "STOPPED" };
+  assert.deepEqual(await (await stop(proxy, { runId: "r1" })).json(), { stopped: true, interrupt });
   assert.equal(proxy.calls[0].options.signal.aborted, true);
   assert.equal((await (await proxy.fetch("/v1/conversations/t1")).json()).runs[0].status, "stopped");
   const list = await page.rest();
@@ -215,7 +222,11 @@ test("a talk that was stopped in the middle goes on with what its page has of it
 test("a run that is stopped before it says anything ends as one that said nothing", async () => {
   let asked;
   const begun = new Promise((resolve) => { asked = resolve; });
-  const proxy = made({ models: { one: (_, { signal }) => new Promise((_resolve, reject) => { signal.addEventListener("abort", () => reject(signal.reason)); asked(); }) } });
+  const one = (_, { signal }) => new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+    asked();
+  });
+  const proxy = made({ models: { one } });
   const answer = run(proxy);
   await begun;
   assert.equal((await (await stop(proxy, {})).json()).stopped, true);
@@ -239,7 +250,7 @@ test("a second run waits for the first, or is refused where the stack says so", 
   const proxy = made({ models });
   const first = await reading(await run(proxy), "one ");
   const second = run(proxy, { runId: "r2" });
-  const refused = await post(proxy, "/agent/default/run", { ...INPUT, runId: "r3" }, { headers: { "content-type": "application/json", "x-edge-overlap": "reject" } });
+  const refused = await run(proxy, { runId: "r3" }, "/agent/default/run", { headers: { ...JSON_TYPE, "x-edge-overlap": "reject" } });
   assert.equal(refused.status, 409);
   assert.equal((await refused.json()).error, "conversation_busy");
   end();
@@ -282,7 +293,8 @@ test("pictures and sounds come back as they were sent", async () => {
 });
 
 test("a summary of what a client no longer has is forgotten", async () => {
-  const sessions = { overlap: "queue", on_disconnect: "keep", max_context_tokens: 60, summary: { model: null, max_tokens: 20 }, retention_seconds: 60, replay_seconds: 60 };
+  const kept = { overlap: "queue", on_disconnect: "keep", retention_seconds: 60, replay_seconds: 60 };
+  const sessions = { ...kept, max_context_tokens: 60, summary: { model: null, max_tokens: 20 } };
   const asked = ({ inputs }) => inputs.messages[0].content?.startsWith("Summarise");
   const one = (inputs) => (inputs.stream ? counting(inputs) : Response.json({ choices: [{ message: { content: "SHORT" }, finish_reason: "stop" }] }));
   const proxy = made({ including: ["sessions", "threads", "summaries"], config: { sessions }, models: { one } });
@@ -323,7 +335,8 @@ test("runs that wait have their say later", async () => {
   await first.rest();
   const going = await reading(await second, "one ");
   const { messages } = await (await proxy.fetch("/v1/conversations/t1")).json();
-  assert.deepEqual(Object.fromEntries(messages.map(({ content, status }) => [content, status])), { hi: "replaced", "one two": "replaced", u7: "running", u8: "queued" });
+  const statuses = Object.fromEntries(messages.map(({ content, status }) => [content, status]));
+  assert.deepEqual(statuses, { hi: "replaced", "one two": "replaced", u7: "running", u8: "queued" });
   turns[1].end();
   turns[2].end();
   await going.rest();
@@ -443,7 +456,7 @@ for (const [what, ask, status, error, words] of [
   ["a resource elsewhere", (proxy) => call(proxy, "resource/request", { path: "/threads/../../v1/models" }), 404, "not_found", "/v1/models"],
   ["a resource that is not there", (proxy) => call(proxy, "resource/request", { path: "/threads/t1/nope" }), 404, "not_found", "nope"],
   ["a resource to write to", (proxy) => call(proxy, "resource/request", { path: "/threads", httpMethod: "DELETE" }), 405, "method_not_allowed", "GET"],
-  ["an envelope that is no JSON", (proxy) => post(proxy, "", "x", { headers: { "content-type": "text/plain" } }), 415, "unsupported_media_type", "application/json"],
+  ["an envelope of text", (proxy) => post(proxy, "", "x", { headers: { "content-type": "text/plain" } }), 415, "unsupported_media_type", "application/json"],
   ["another method", (proxy) => proxy.fetch("/copilotkit/agent/default/run"), 405, "method_not_allowed", "POST"],
 ]) {
   test(`${what} is refused in the runtime's shape`, async () => {

@@ -8,8 +8,9 @@ import { ask, harness } from "../fixture.js";
 const route = (name, more) => ({ name, scope: "chat", endpoint: "/shared", methods: ["POST"], ...more });
 const decode = (body, config, caller) => chatRequest(body.chat ?? body, config, caller);
 const protocol = (...routes) => ({ ...openai, routes, decode, pages: () => ({ closed: () => Response.json("open") }) });
+const unwrap = ({ path, chat }) => ({ method: "POST", path, body: JSON.stringify(chat) });
 const one = protocol(
-  route("one", { claims: ({ path }) => path !== undefined, known: "a 'path'", unwrap: ({ path, chat }) => ({ method: "POST", path, body: JSON.stringify(chat) }) }),
+  route("one", { claims: ({ path }) => path !== undefined, known: "a 'path'", unwrap }),
   route("inner", { endpoint: "/shared/inner" }),
   route("closed", { endpoint: "/shared/closed", scope: "usage" }),
 );
