@@ -489,3 +489,17 @@ test("the document of capabilities names each path once", async () => {
   assert.equal(new Set(endpoints).size, endpoints.length);
   assert.ok(endpoints.includes("POST /copilotkit") && endpoints.includes("GET /copilotkit/info"));
 });
+
+test("a page's key reads its own thread and does not list the others", async () => {
+  const keys = { ci: { tenant: "ci", routes: ["chat"] }, other: { tenant: "other" } };
+  const proxy = made({ config: { auth: { mode: "keys", keys } } });
+  await events(await run(proxy));
+  assert.equal((await connect(proxy)).status, 200);
+  for (const response of [
+    ...(await Promise.all(["", "/t1/messages", "/t1/events", "/t1/state"].map((path) => proxy.fetch(`/copilotkit/threads${path}`)))),
+    await call(proxy, "resource/request", { path: "/threads?agentId=default", httpMethod: "GET" }),
+  ]) {
+    assert.equal(response.status, 403);
+    assert.equal((await response.json()).error, "route_not_allowed");
+  }
+});

@@ -5,6 +5,8 @@ const failure = ({ code, message, status, headers }) => Response.json({ error: c
 
 const chat = (name, endpoint) => ({ name: `copilotkit_${name}`, scope: "chat", failure, endpoint: `/copilotkit${endpoint}`, methods: ["POST"] });
 const aside = (name, endpoint, method = "GET") => ({ ...chat(name, endpoint), methods: [method], aside: true });
+/** What reads any thread of the tenant needs more than a page's key has to have. */
+const listing = (name, endpoint) => ({ ...aside(name, `/threads${endpoint}`), scope: "conversations" });
 
 /** The runtime's paths, and the one path of pages that know no other. */
 export const ROUTES = [
@@ -14,8 +16,5 @@ export const ROUTES = [
   aside("info", "/info"),
   aside("connect", "/agent/{id}/connect", "POST"),
   aside("stop", "/agent/{id}/stop/{thread}", "POST"),
-  aside("threads", "/threads"),
-  aside("messages", "/threads/{id}/messages"),
-  aside("events", "/threads/{id}/events"),
-  aside("state", "/threads/{id}/state"),
+  ...[listing("threads", ""), listing("messages", "/{id}/messages"), listing("events", "/{id}/events"), listing("state", "/{id}/state")],
 ];
