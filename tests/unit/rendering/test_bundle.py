@@ -12,7 +12,7 @@ from edgewright.errors import RenderError
 from edgewright.keys import new_client_key
 from edgewright.rendering import render
 from edgewright.rendering.bundle import compact, imports
-from edgewright.rendering.context import FEATURES
+from edgewright.rendering.context import FEATURES, FRONT_ENDS
 from edgewright.rendering.environment import js, render_template
 
 KEY = new_client_key()
@@ -127,12 +127,13 @@ def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
     assert not any(name.startswith(feature) for name in names(**off))
 
 
-def test_agents_are_told_to_the_worker_for_ag_ui_alone():
+def test_agents_are_told_to_a_worker_that_front_ends_name_them_to():
     def told(**protocols):
         built = bundle(protocols=protocols, agents={"default": {}})
         return any("agents" in module.source for module in built.modules if module.name == "config.js")
 
     assert (told(ag_ui=True), told(anthropic=True)) == (True, False)
+    assert all(told(**{name: True}) for name in FRONT_ENDS)
 
 
 def test_everything_together_stays_small_and_no_secret_is_in_it():
@@ -147,7 +148,7 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     socketless = bundle(**{**plain, "sessions": {"enabled": True, "sockets": False}})
     stateless = bundle(**{**plain, "sessions": {"enabled": False}})
     assert stateless.size < 106_000
-    assert socketless.size - stateless.size < 44_000
+    assert socketless.size - stateless.size < 46_000
     assert unlimited.size - socketless.size < 18_000
     assert unmetered.size - unlimited.size < 13_000
     counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}, "protocols": {}})
