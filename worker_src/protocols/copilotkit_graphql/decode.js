@@ -99,7 +99,7 @@ function stateOf({ agentSession, agentStates }) {
 const KINDS = {
   textMessage: [["role", "content"], ({ role, content }) => ({ role: role === "developer" ? "system" : role, content })],
   imageMessage: [["role", "format", "bytes"], ({ role, ...image }) => ({ role, content: [{ type: "image_url", image_url: { url: dataUrl(image) } }] })],
-  actionExecutionMessage: [["name", "arguments"], ({ name, arguments: text }, id) => calling(null, [{ id, type: "function", function: { name, arguments: text } }])],
+  actionExecutionMessage: [["name", "arguments"], (action, id) => calling(null, [call(id, action)])],
   resultMessage: [["actionExecutionId", "result"], ({ actionExecutionId, result }) => ({ role: "tool", tool_call_id: actionExecutionId, content: result })],
   agentStateMessage: [[], () => null],
 };
@@ -130,5 +130,6 @@ function messageOf(given, at) {
   return read(given[kind], given.id);
 }
 
+const call = (id, { name, arguments: text }) => ({ id, type: "function", function: { name, arguments: text } });
 const calling = (content, calls) => ({ role: "assistant", content, tool_calls: calls });
 const joined = ({ content, tool_calls: before = [] }, { tool_calls: calls }) => calling(content || null, [...before, ...calls]);
