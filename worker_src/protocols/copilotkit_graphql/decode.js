@@ -55,7 +55,8 @@ function chosen(session, config) {
 
 /** Parameters with the choice of a tool as OpenAI writes it. */
 function toolChoice(given) {
-  const { toolChoice: choice, toolChoiceFunctionName: name, ...parameters } = Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== null));
+  const told = Object.entries(given ?? {}).filter(([, value]) => value !== null);
+  const { toolChoice: choice, toolChoiceFunctionName: name, ...parameters } = Object.fromEntries(told);
   if (choice === "function" && typeof name !== "string") throw wrong(`${AT}.forwardedParameters.toolChoiceFunctionName`, "must be a string");
   if (choice === "function") return { ...parameters, toolChoice: { type: "function", function: { name } } };
   return choice === undefined ? parameters : { ...parameters, toolChoice: choice };
@@ -97,7 +98,7 @@ function stateOf({ agentSession, agentStates }) {
 const KINDS = {
   textMessage: [["role", "content"], ({ role, content }) => ({ role: role === "developer" ? "system" : role, content })],
   imageMessage: [["role", "format", "bytes"], ({ role, ...image }) => ({ role, content: [{ type: "image_url", image_url: { url: dataUrl(image) } }] })],
-  actionExecutionMessage: [["name", "arguments"], ({ name, arguments: text }, id) => ({ role: "assistant", content: null, tool_calls: [{ id, type: "function", function: { name, arguments: text } }] })],
+  actionExecutionMessage: [["name", "arguments"], (action, id) => calling(null, [call(id, action)])],
   resultMessage: [["actionExecutionId", "result"], ({ actionExecutionId, result }) => ({ role: "tool", tool_call_id: actionExecutionId, content: result })],
   agentStateMessage: [[], () => null],
 };
@@ -128,4 +129,6 @@ function messageOf(given, at) {
   return read(given[kind], given.id);
 }
 
-const joined = ({ content, tool_calls: before = [] }, { tool_calls: calls }) => ({ role: "assistant", content: content || null, tool_calls: [...before, ...calls] });
+const call = (id, { name, arguments: text }) => ({ id, type: "function", function: { name, arguments: text } });
+const calling = (content, calls) => ({ role: "assistant", content, tool_calls: calls });
+const joined = ({ content, tool_calls: before = [] }, { tool_calls: calls }) => calling(content || null, [...before, ...calls]);

@@ -18,7 +18,8 @@ const action = (name, pieces, parent) =>
 const response = ({ run }, messages, more = {}) => ({ ...run, extensions: null, messages, metaEvents: [], ...more, __typename: "CopilotResponse" });
 
 /** How a response that failed says so: the one reason whose description CopilotKit 1.10 shows. */
-export const failed = ({ message, code }) => ({ code: "Failed", __typename: "FailedResponseStatus", reason: "UNKNOWN_ERROR", details: { description: message, code } });
+const failed = ({ message, code }) =>
+  ({ code: "Failed", __typename: "FailedResponseStatus", reason: "UNKNOWN_ERROR", details: { description: message, code } });
 
 /** A whole answer in one piece; ids are fresh, also for a cached one. */
 export function encodeAnswer({ content, refusal, tool_calls: calls = [] }, chat) {

@@ -19,7 +19,8 @@ const described = (name) => ({ name, id: name, description: "", __typename: "Age
 
 /** The whole talk is sent with each turn, so that none is kept here. */
 function unknownThread({ threadId, agentName }, config) {
-  if (typeof agentName !== "string") throw new EdgeError("invalid_request", "'variables.data.agentName' must be a string.", { param: "variables.data.agentName" });
+  const param = "variables.data.agentName";
+  if (typeof agentName !== "string") throw new EdgeError("invalid_request", `'${param}' must be a string.`, { param });
   agentOf(config, agentName);
   return { threadId: threadId ?? "", threadExists: false, state: "{}", messages: "[]", __typename: "LoadAgentStateResponse" };
 }
