@@ -7,10 +7,9 @@ from ag_ui.core import Event, EventType
 from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from pydantic import TypeAdapter
-from pytest_httpserver import HTTPServer
-from werkzeug import Response
 
 from .ag_ui_client import CLIENTS, NODE, ag_ui_client, types
+from .odd import odd_upstreams, served, targets
 from .stage import KEY, Stage, fresh
 
 AI = "workers-ai"
@@ -23,45 +22,17 @@ PAINT = {
 pytestmark = pytest.mark.skipif(NODE is None, reason="the AG-UI clients need Node")
 
 
-def chunk(delta, finish=None):
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-
-
-THOUGHTS = [
-    chunk({"role": "assistant", "content": ""}),
-    chunk({"reasoning_content": "Let me "}),
-    chunk({"reasoning_content": "think."}),
-    chunk({"content": "It is four."}),
-    chunk({}, "stop"),
-    {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11}},
-]
-
-
 @pytest.fixture(scope="module")
-def thinker():
-    """An upstream whose model thinks aloud."""
-    with HTTPServer(host="127.0.0.1") as server:
-        body = "".join(f"data: {json.dumps(each)}\n\n" for each in THOUGHTS) + "data: [DONE]\n\n"
-        server.expect_request("/v1/chat/completions").respond_with_handler(
-            lambda _: Response(body, content_type="text/event-stream")
-        )
-        yield server.url_for("/v1")
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory, thinker):
+def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ag-ui")
 
-    def targets(*names, upstream=AI):
-        return {"targets": [{"upstream": upstream, "model": name} for name in names]}
-
-    with ScriptedUpstream(0.05) as upstream, pytest.MonkeyPatch.context() as patch:
+    with ScriptedUpstream(0.05) as upstream, odd_upstreams() as odd, pytest.MonkeyPatch.context() as patch:
         patch.setenv(STATE_VARIABLE, str(folder))
         changes = {
             "upstreams": {
                 AI: {"type": "workers-ai"},
-                "wall": {"type": "openai-compatible", "base_url": upstream.base_url, "key": "none"},
-                "thinker": {"type": "openai-compatible", "base_url": thinker, "key": "none"},
+                "wall": served(upstream.base_url),
+                **odd,
             },
             "models": {
                 "small": targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"),
@@ -69,7 +40,7 @@ def stage(tmp_path_factory, thinker):
                 "dead": targets("@cf/fault/error-500"),
                 "broken": targets("cut", upstream="wall"),
                 "slow": targets("slow", upstream="wall"),
-                "thinker": targets("any", upstream="thinker"),
+                "thinker": targets("thinker", upstream="thinker"),
             },
             "default_model": "small",
             "sessions": {"enabled": False},

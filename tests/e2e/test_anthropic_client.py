@@ -15,9 +15,9 @@ from edgewright.paths import STATE_VARIABLE
 from edgewright.usage import schema
 from edgewright_verify.upstream import WORDS, ScriptedUpstream
 from pydantic import BaseModel
-from pytest_httpserver import HTTPServer
 
 from .conftest import ROOT
+from .odd import odd_upstreams, served, targets
 from .stage import KEY, Stage, fresh
 
 AI = "workers-ai"
@@ -31,70 +31,17 @@ WEATHER = {
 }
 
 
-def chunk(delta, finish=None):
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-
-
-def call(index, **function):
-    named = {"id": f"call_{index}", "type": "function"} if "name" in function else {}
-    return chunk({"tool_calls": [{"index": index, **named, "function": function}]})
-
-
-USAGE = {
-    "prompt_tokens": 50,
-    "completion_tokens": 6,
-    "total_tokens": 56,
-    "prompt_tokens_details": {"cached_tokens": 40},
-    "completion_tokens_details": {"reasoning_tokens": 2},
-}
-USED = {"choices": [], "usage": USAGE}
-THINKER = [
-    chunk({"role": "assistant", "content": ""}),
-    chunk({"reasoning_content": "Let me "}),
-    chunk({"reasoning_content": "think."}),
-    chunk({"content": "It is four."}),
-    chunk({}, "stop"),
-    USED,
-]
-JUGGLER = [
-    call(0, name="get_weather", arguments=""),
-    call(1, name="get_weather", arguments='{"city":'),
-    call(0, arguments='{"city": "Oslo"'),
-    call(1, arguments=' "Rome"}'),
-    call(0, arguments="}"),
-    chunk({"content": "Two at once."}),
-    chunk({}, "stop"),
-    USED,
-]
-
-
 @pytest.fixture(scope="module")
-def odd():
-    """An upstream with a model that thinks aloud, and one that writes two calls at once and does not say so."""
-    with HTTPServer(host="127.0.0.1") as server:
-        for name, frames in (("thinker", THINKER), ("juggler", JUGGLER)):
-            body = "".join(f"data: {json.dumps(each)}\n\n" for each in frames) + "data: [DONE]\n\n"
-            server.expect_request(f"/{name}/chat/completions").respond_with_data(body, content_type="text/event-stream")
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory, odd):
+def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("anthropic")
 
-    def targets(*names, upstream=AI):
-        return {"targets": [{"upstream": upstream, "model": name} for name in names]}
-
-    def served(base_url):
-        return {"type": "openai-compatible", "base_url": base_url, "key": "none"}
-
-    with ScriptedUpstream(0.05) as upstream, pytest.MonkeyPatch.context() as patch:
+    with ScriptedUpstream(0.05) as upstream, odd_upstreams() as odd, pytest.MonkeyPatch.context() as patch:
         patch.setenv(STATE_VARIABLE, str(folder))
         changes = {
             "upstreams": {
                 AI: {"type": "workers-ai"},
                 "wall": served(upstream.base_url),
-                **{name: served(odd.url_for(f"/{name}")) for name in ("thinker", "juggler")},
+                **odd,
             },
             "models": {
                 "small": {**targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"), "aliases": ["claude-here"]},
@@ -104,7 +51,7 @@ def stage(tmp_path_factory, odd):
                 "silent": {"targets": [{"upstream": "wall", "model": "silence", "timeouts": {"connect_ms": 200}}]},
                 "filtered": targets("@cf/fault/filter"),
                 **{name: targets(name, upstream="wall") for name in ("good", "cut", "slow")},
-                **{name: targets(name, upstream=name) for name in ("thinker", "juggler")},
+                **{name: targets(name, upstream=name) for name in odd},
             },
             "default_model": "small",
             "cache": {"enabled": True, "kv": False},
@@ -284,7 +231,7 @@ def test_the_tool_runner_runs_to_its_end(client, model, streamed):
 
 def test_calls_that_a_model_writes_at_once_are_told_one_after_the_other(client):
     events = []
-    with client.messages.stream(**says(fresh(), model="juggler", tools=[WEATHER])) as stream:
+    with client.messages.stream(**says(fresh(), model="secret-juggler", tools=[WEATHER])) as stream:
         events = [(event.type, event.index) for event in stream if event.type.startswith("content_block_")]
         message = stream.get_final_message()
     assert [place for _, place in events] == sorted(place for _, place in events)
@@ -498,7 +445,7 @@ def test_node_gets_a_message_whole_and_as_a_stream(node, model):
 
 
 def test_node_hears_every_block_once_and_whole(node):
-    seen = node("stream", says(fresh(), model="juggler", tools=[WEATHER]))
+    seen = node("stream", says(fresh(), model="secret-juggler", tools=[WEATHER]))
     assert [block.get("input", block.get("text")) for block in seen["blocks"]] == [
         {"city": "Oslo"},
         {"city": "Rome"},

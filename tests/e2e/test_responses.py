@@ -20,9 +20,9 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
-from pytest_httpserver import HTTPServer
 
 from .conftest import ROOT
+from .odd import odd_upstreams, served, targets
 from .stage import KEY, Stage, fresh
 
 AI = "workers-ai"
@@ -38,82 +38,24 @@ WEATHER = {
 }
 
 
-def chunk(delta, finish=None):
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-
-
-def call(index, **function):
-    named = {"id": f"call_{index}", "type": "function"} if "name" in function else {}
-    return chunk({"tool_calls": [{"index": index, **named, "function": function}]})
-
-
-USED = {
-    "choices": [],
-    "usage": {
-        "prompt_tokens": 50,
-        "completion_tokens": 6,
-        "total_tokens": 56,
-        "prompt_tokens_details": {"cached_tokens": 40},
-        "completion_tokens_details": {"reasoning_tokens": 2},
-    },
-}
-ODD = {
-    "thinker": [
-        chunk({"role": "assistant", "content": ""}),
-        chunk({"reasoning_content": "Let me "}),
-        chunk({"reasoning_content": "think."}),
-        chunk({"content": "It is four."}),
-        chunk({}, "stop"),
-        USED,
-    ],
-    "juggler": [
-        chunk({"content": "Two at once."}),
-        call(0, name="get_weather", arguments=""),
-        call(1, name="get_weather", arguments='{"city":'),
-        call(0, arguments='{"city": "Oslo"'),
-        call(1, arguments=' "Rome"}'),
-        call(0, arguments="}"),
-        chunk({}, "tool_calls"),
-        USED,
-    ],
-    "refuser": [chunk({"refusal": "I will "}), chunk({"refusal": "not."}), chunk({}, "stop"), USED],
-}
-
-
 @pytest.fixture(scope="module")
-def odd():
-    """An upstream with a model that thinks aloud, one that writes two calls at once, and one that refuses."""
-    with HTTPServer(host="127.0.0.1") as server:
-        for name, frames in ODD.items():
-            body = "".join(f"data: {json.dumps(each)}\n\n" for each in frames) + "data: [DONE]\n\n"
-            server.expect_request(f"/{name}/chat/completions").respond_with_data(body, content_type="text/event-stream")
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory, odd):
+def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("responses")
 
-    def targets(*names, upstream=AI):
-        return {"targets": [{"upstream": upstream, "model": name} for name in names]}
-
-    def served(base_url):
-        return {"type": "openai-compatible", "base_url": base_url, "key": "none"}
-
-    with ScriptedUpstream(0.05) as upstream, pytest.MonkeyPatch.context() as patch:
+    with ScriptedUpstream(0.05) as upstream, odd_upstreams() as odd, pytest.MonkeyPatch.context() as patch:
         patch.setenv(STATE_VARIABLE, str(folder))
         changes = {
             "upstreams": {
                 AI: {"type": "workers-ai"},
                 "wall": served(upstream.base_url),
-                **{name: served(odd.url_for(f"/{name}")) for name in ODD},
+                **odd,
             },
             "models": {
                 "small": targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"),
                 "large": targets("@cf/openai/gpt-oss-120b"),
                 "mended": targets("@cf/fault/error-500", "@cf/openai/gpt-oss-120b"),
                 **{name: targets(name, upstream="wall") for name in ("good", "cut", "slow", "content-filter")},
-                **{name: targets(name, upstream=name) for name in ODD},
+                **{name: targets(name, upstream=name) for name in odd},
             },
             "default_model": "small",
             "cache": {"enabled": True, "kv": False},
