@@ -14,12 +14,12 @@ import { single } from "./upstream/step.js";
  * its object: there, the second list goes on.
  *
  * @param {object} config the frozen configuration (ARCHITECTURE.md section 3)
- * @param {{features: object, protocols: object, upstreams: object, objects: object}} parts what the stack enables
+ * @param {{features: object, protocols: object, upstreams: object, objects: object, document?: string}} parts what the stack enables
  * @returns {{fetch(request: Request, env: object, execution: object): Promise<Response>, objects: object}} the handler
  *   and the classes of its Durable Objects
  */
-export function createApp(config, { features, protocols, upstreams, objects = {} }) {
-  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, kept_responses: keptResponses, limits, reports, sessions, signatures, sockets, streaming, summaries, telemetry, threads, usage } = features;
+export function createApp(config, { features, protocols, upstreams, objects = {}, document = null }) {
+  const { alerts, auth, breaker, cache, continuation, cors, drills, encryption, fallback, kept_responses: keptResponses, limits, openapi, reports, sessions, signatures, sockets, streaming, summaries, telemetry, threads, usage } = features;
   const upstream = createUpstream(config, upstreams);
   const relay = streaming?.(config);
   const socket = sockets?.(config);
@@ -28,7 +28,8 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   const thread = threads?.();
   const used = usage?.(config, { alerts: alerts?.(config), telemetry: telemetry?.(config) });
   const report = reports?.(config);
-  const routes = [...ROUTES, ...[...Object.values(protocols), session, used, report].flatMap((each) => each?.routes ?? [])];
+  const described = openapi?.(document);
+  const routes = [...ROUTES, ...[...Object.values(protocols), session, used, report, described].flatMap((each) => each?.routes ?? [])];
   const served = Object.values(protocols).map((each) => each.pages?.(config, { threads: thread?.of, relay }));
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
@@ -47,7 +48,7 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
       signatures?.(config),
       auth?.(config),
       forms(config, routes),
-      pages(config, routes, Object.assign({}, used?.pages, report?.pages, ...served)),
+      pages(config, routes, Object.assign({}, used?.pages, report?.pages, described?.pages, ...served)),
       session?.pages,
       decode(config, protocols, relay),
       drills?.(config),

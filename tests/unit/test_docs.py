@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from edgewright import openapi
 from edgewright.cli.app import app
 from edgewright.config import StackConfig, capabilities, json_schema, reference
 from edgewright.usage import schema
@@ -43,6 +44,10 @@ def test_the_schema_in_the_docs_is_the_one_emitted():
 
 def test_the_configuration_page_is_the_one_emitted():
     assert (REFERENCE / "configuration.md").read_text() == reference()
+
+
+def test_the_page_of_the_api_is_the_one_of_the_document():
+    assert (REFERENCE / "api.md").read_text() == openapi.reference()
 
 
 def test_the_page_of_what_models_can_do_is_the_one_of_the_table():

@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "paths": set(),
     "keys": {"errors"},
     "config": {"errors", "keys"},
-    "rendering": {"errors", "config", "assets"},
+    "openapi": {"config"},
+    "rendering": {"errors", "config", "assets", "openapi"},
     "components": BASE | {"rendering"},
     "provider": BASE | {"components"},
     "engine": BASE,
@@ -27,7 +28,7 @@ MAY_IMPORT = {
     "localcloud": {"errors"},
     "usage": {"errors", "assets"},
     "lifecycle": BASE | {"rendering", "engine", "usage"},
-    "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage", "lifecycle", "provider"},
+    "cli": BASE | {"rendering", "engine", "scaffold", "localcloud", "usage", "lifecycle", "openapi", "provider"},
 }
 
 

@@ -21,6 +21,7 @@ from edgewright.cli.options import (
     config_of,
     project_of,
 )
+from edgewright.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgewright.engine.select import Engine
@@ -161,9 +162,16 @@ def outputs(
 def schema(
     markdown: Annotated[bool, typer.Option("--markdown", help="The reference page instead of the schema")] = False,
     component: Annotated[bool, typer.Option("--component", help="Of the Pulumi package for other languages")] = False,
+    api: Annotated[bool, typer.Option("--openapi", help="Of the proxy's HTTP API, as OpenAPI 3.1")] = False,
 ) -> None:
-    """Print the JSON Schema of a stack file, or the Pulumi package schema of the component."""
-    if component:
+    """Print the JSON Schema of a stack file, the Pulumi package schema of the component, or the HTTP API's."""
+    if component and api:
+        raise ConfigError("schema: --component and --openapi do not go together.", fix="give one of them")
+    if api:
+        from edgewright import openapi
+
+        page, emitted = openapi.reference, openapi.whole()
+    elif component:
         from edgewright import provider
 
         page, emitted = provider.reference, provider.package_schema()

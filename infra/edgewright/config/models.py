@@ -24,6 +24,7 @@ from edgewright.config.sections import (
     ModelName,
     Name,
     Observability,
+    OpenApi,
     Protocols,
     Route,
     Section,
@@ -63,6 +64,7 @@ class StackConfig(Section):
     default_model: str | None = Field(default=None, description="used when a request names no model")
     agents: dict[Name, Agent] = Field(default={}, description="id -> the agent that front ends run by it")
     protocols: Protocols = Protocols()
+    openapi: OpenApi = OpenApi()
     timeouts: Timeouts = Timeouts()
     streaming: Streaming = Streaming()
     cache: Cache = Cache()
@@ -121,6 +123,11 @@ class StackConfig(Section):
         return f"{self.name}-{self.environment}"
 
     @property
+    def spoken(self) -> list[str]:
+        """Names of the protocols that this stack ships, OpenAI's chat first."""
+        return ["openai", *(name for name, on in self.protocols.model_dump().items() if on)]
+
+    @property
     def features(self) -> list[str]:
         """Sorted names of the optional concerns that this stack ships."""
         enabled = {
@@ -135,6 +142,7 @@ class StackConfig(Section):
             "fallback": self.fallback.enabled,
             "kept_responses": self.sessions.enabled and self.protocols.responses,
             "limits": bool(self.limits.rules),
+            "openapi": self.openapi.enabled,
             "sessions": self.sessions.enabled,
             "sockets": self.sessions.enabled and self.sessions.sockets and self.streaming.enabled,
             "signatures": self.auth.mode == "keys" and self.auth.signed_requests,

@@ -193,6 +193,12 @@ class Protocols(Section):
     completions: bool = Field(default=False, description="OpenAI's legacy text completions: `POST /v1/completions`")
 
 
+class OpenApi(Section):
+    """The API's own document."""
+
+    enabled: bool = Field(default=False, description="`GET /openapi.json`, without a key: models and agents are in it")
+
+
 class Timeouts(Section):
     """Three limits an upstream call has; a healthy stream has no total limit."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import posixpath
 import re
 from collections.abc import Iterable
@@ -13,11 +14,15 @@ from pathlib import Path
 from edgewright import assets
 from edgewright.config.models import StackConfig
 from edgewright.errors import RenderError
+from edgewright.openapi import document
 from edgewright.rendering.context import config_values, entry_values
 from edgewright.rendering.environment import render_template
 
 ENTRY = "entry.js"
 CONFIG = "config.js"
+OPENAPI = "openapi.js"
+VALUES = frozenset((CONFIG, OPENAPI))
+"""Modules that hold a stack's values, and no code."""
 
 # Static imports and re-exports of a relative module, as worker_src writes them: one statement, double quotes.
 _IMPORT = re.compile(r'^\s*(?:import|export)\b[^;"]*?(?:\bfrom\s*)?"(\.[^"]+)"', re.MULTILINE)
@@ -67,7 +72,7 @@ class Bundle:
     @cached_property
     def code_hash(self) -> str:
         """Hex SHA-256 over all modules but the rendered values: equal for stacks that run the same code."""
-        return _digest(module for module in self.modules if module.name != CONFIG)
+        return _digest(module for module in self.modules if module.name not in VALUES)
 
     def write(self, folder: Path) -> None:
         """Write the modules below ``folder``; folders are made, other files are left alone."""
@@ -94,6 +99,9 @@ def render(config: StackConfig) -> Bundle:
         ENTRY: render_template(assets.templates(), "entry.js.j2", entry_values(config)),
         CONFIG: render_template(assets.templates(), "config.js.j2", {"config": config_values(config)}),
     }
+    if config.openapi.enabled:
+        told = json.dumps(document(config), separators=(",", ":"), ensure_ascii=False)
+        rendered[OPENAPI] = render_template(assets.templates(), "openapi.js.j2", {"document": told})
     sources = _reachable(rendered, assets.worker_src())
     return Bundle(ENTRY, tuple(Module(name, sources[name]) for name in sorted(sources)))
 

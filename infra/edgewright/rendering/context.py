@@ -32,6 +32,7 @@ FEATURES = {
             "encryption",
             "fallback",
             "limits",
+            "openapi",
             "sessions",
             "streaming",
             "telemetry",
@@ -74,9 +75,10 @@ def entry_values(config: StackConfig) -> dict[str, Any]:
     used = sorted({upstream.type for upstream in config.upstreams.values()})
     return {
         "features": [FEATURES[name] for name in config.features],
-        "protocols": [PROTOCOLS[name] for name in _protocols(config)],
+        "protocols": [PROTOCOLS[name] for name in config.spoken],
         "upstreams": [UPSTREAMS[name] for name in used],
         "objects": [OBJECTS[name] for name in config.objects],
+        "document": config.openapi.enabled,
     }
 
 
@@ -86,7 +88,7 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         "worker": config.worker_name,
         "environment": config.environment,
         "features": config.features,
-        "protocols": _protocols(config),
+        "protocols": config.spoken,
         "auth": {
             "mode": config.auth.mode,
             "keys": {name: _client_key(key) for name, key in sorted(config.auth.keys.items())},
@@ -120,10 +122,6 @@ def config_values(config: StackConfig) -> dict[str, Any]:
     if config.cors.origins:
         values["cors"] = config.cors.model_dump()
     return values
-
-
-def _protocols(config: StackConfig) -> list[str]:
-    return ["openai", *(name for name, on in config.protocols.model_dump().items() if on)]
 
 
 def _limits(limits: Limits) -> dict[str, Any]:

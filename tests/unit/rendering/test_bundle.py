@@ -47,6 +47,7 @@ EVERYTHING = {
     "fallback": {"mid_stream": "continue"},
     "agents": {"default": {}},
     "protocols": dict.fromkeys(PROTOCOLS, True),
+    "openapi": {"enabled": True},
     "limits": {
         "rules": [{"name": "burst", "per": "key", "of": "requests", "at_most": 100, "window_seconds": 60}],
     },
@@ -114,6 +115,7 @@ def test_the_hash_follows_the_content():
         ("sessions/threads.js", EVERYTHING, {"sessions": {"enabled": True}}),
         ("sessions/", {"sessions": {"enabled": True}}, {}),
         ("limits/", EVERYTHING, {}),
+        ("openapi", {"openapi": {"enabled": True}}, {}),
         ("usage/report.js", EVERYTHING, {"usage": {"enabled": True}}),
         ("telemetry/", EVERYTHING, {"usage": {"enabled": True}}),
         ("usage/", {"usage": {"enabled": True}}, {}),
@@ -141,7 +143,7 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     assert set(from_values({**BASE, **EVERYTHING}, source="x").features) == set(FEATURES)
     silent = bundle(**{**EVERYTHING, "alerts": {}})
     untold = bundle(**{**EVERYTHING, "observability": {}})
-    off = {"alerts": {}, "observability": {}, "usage": {}, "protocols": {}}
+    off = {"alerts": {}, "observability": {}, "usage": {}, "protocols": {}, "openapi": {}}
     unmetered = bundle(**{**EVERYTHING, **off})
     plain = {**EVERYTHING, **off, "limits": {}}
     unlimited = bundle(**plain)
@@ -151,7 +153,8 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     assert socketless.size - stateless.size < 46_000
     assert unlimited.size - socketless.size < 18_000
     assert unmetered.size - unlimited.size < 13_000
-    counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}, "protocols": {}})
+    counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}, "protocols": {}, "openapi": {}})
+    assert everything.size - bundle(**{**EVERYTHING, "openapi": {}}).size < 36_000
     assert counted.size - unmetered.size < 22_000
     assert everything.size - silent.size < 8_000
     assert everything.size - untold.size < 9_500
@@ -163,8 +166,28 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
 
 @pytest.mark.parametrize(("name", "most"), PROTOCOLS.items())
 def test_a_protocol_weighs_little_and_the_rest_nothing(name, most):
-    plain = {**EVERYTHING, "protocols": {}}
+    plain = {**EVERYTHING, "protocols": {}, "openapi": {}}
     assert 0 < bundle(**{**plain, "protocols": {name: True}}).size - bundle(**plain).size < most
+
+
+def test_the_document_is_of_the_stack_and_no_code():
+    def api(**changes):
+        built = bundle(openapi={"enabled": True}, **changes)
+        [module] = [each for each in built.modules if each.name == "openapi.js"]
+        return built.code_hash, json.loads(json.loads(module.source.partition("export default ")[2].rstrip(";\n")))
+
+    code, plain = api()
+    assert plain["components"]["schemas"]["ModelName"]["enum"] == ["small"]
+    assert not any(path.startswith(("/agent", "/copilotkit", "/v1/conversations")) for path in plain["paths"])
+    assert "model" in plain["components"]["schemas"]["ChatRequest"]["required"]
+    same, other = api(models={"large": BASE["models"]["small"]}, default_model="large")
+    assert (same, other["components"]["schemas"]["ModelName"]["enum"]) == (code, ["large"])
+    assert "model" not in other["components"]["schemas"]["ChatRequest"]["required"]
+    _, agents = api(protocols={"ag_ui": True}, agents={"desk": {}})
+    assert agents["components"]["schemas"]["AgentId"]["enum"] == ["desk"]
+    assert {"/agent/{id}/run"} == {path for path in agents["paths"] if path.startswith("/agent")}
+    _, open_to_all = api(auth={"mode": "none"}, client_keys={})
+    assert open_to_all["security"] == []
 
 
 def test_rendering_takes_less_than_50_ms():

@@ -1,0 +1,104 @@
+"""The API's own document against the deployed Worker: what is answered, to odd requests too, is what it says."""
+
+import httpx
+import pytest
+import schemathesis
+from edgewright.config.sections import Protocols
+from edgewright.openapi import METHODS, whole
+from edgewright.paths import STATE_VARIABLE
+from edgewright_verify.upstream import ScriptedUpstream
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from .odd import targets
+from .stage import KEY, Stage
+
+EXAMPLES = 20
+AUTHORIZED = {"authorization": f"Bearer {KEY}"}
+USER = {"id": "u", "role": "user", "content": "hello"}
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
+
+
+def operations(document):
+    paths = document["paths"].items()
+    return {f"{method.upper()} {path}" for path, item in paths for method in METHODS if method in item}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("openapi")
+    with ScriptedUpstream(0.05) as upstream, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE_VARIABLE, str(folder))
+        changes = {
+            "upstreams": {"workers-ai": {"type": "workers-ai"}},
+            "models": {
+                "small": targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"),
+                "large": targets("@cf/openai/gpt-oss-120b"),
+                "embed": targets("@cf/baai/bge-m3"),
+            },
+            "default_model": "small",
+            "agents": {"default": {}},
+            "protocols": dict.fromkeys(Protocols.model_fields, True),
+            "openapi": {"enabled": True},
+        }
+        with Stage(folder, upstream, **changes) as made:
+            yield made
+
+
+@pytest.fixture(scope="module")
+def api(stage):
+    return schemathesis.openapi.from_url(f"{stage.url}/openapi.json")
+
+
+@pytest.mark.parametrize("operation", sorted(operations(whole())))
+def test_what_is_answered_is_what_the_document_says(api, stage, operation):
+    method, path = operation.split(" ")
+    valid = api[path][method].as_strategy()
+    odd = api[path][method].as_strategy(generation_mode=GenerationMode.NEGATIVE)
+
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=HealthCheck)
+    @given(case=valid | odd)
+    def ask(case):
+        case.call_and_validate(base_url=stage.url, headers=AUTHORIZED, checks=CHECKS)
+
+    ask()
+
+
+def test_what_is_there_is_as_the_document_says(api, stage):
+    """Ids that nobody would guess."""
+    said = stage.say("hello", "talk")
+    run, kept = said.headers["x-edge-run"], stage.http.post("/responses", json={"input": "hello"}).json()
+    stage.http.post(f"{stage.url}/agent/default/run", json={"threadId": "thread", "runId": "r", "messages": [USER]})
+
+    def check(operation, **ids):
+        method, path = operation.split(" ")
+        case = api[path][method].Case(path_parameters=ids)
+        answer = case.call_and_validate(base_url=stage.url, headers=AUTHORIZED, checks=CHECKS)
+        assert answer.status_code < 300, answer.text
+
+    for path in ("", "/export"):
+        check(f"GET /v1/conversations/{{id}}{path}", id="talk")
+    for path in ("", "/events"):
+        check(f"GET /v1/conversations/{{id}}/runs/{{run}}{path}", id="talk", run=run)
+    check("POST /v1/conversations/{id}/runs/{run}/stop", id="talk", run=run)
+    check("GET /v1/conversations")
+    check("GET /v1/responses/{id}", id=kept["id"])
+    check("POST /v1/responses/{id}/cancel", id=kept["id"])
+    check("DELETE /v1/responses/{id}", id=kept["id"])
+    check("GET /copilotkit/threads")
+    for part in ("messages", "events", "state"):
+        check(f"GET /copilotkit/threads/{{id}}/{part}", id="thread")
+    check("DELETE /v1/conversations/{id}", id="talk")
+
+
+def test_every_path_that_the_proxy_has_is_in_the_document(stage):
+    told = httpx.get(f"{stage.url}/openapi.json").json()
+    assert operations(told) == set(httpx.get(f"{stage.url}/.well-known/edgewright").json()["endpoints"])
+    assert told["components"]["schemas"]["ModelName"]["enum"] == ["embed", "large", "small"]
