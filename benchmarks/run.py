@@ -59,6 +59,19 @@ VARIANTS: dict[str, dict[str, object]] = {
 # What a request to a Durable Object adds is told against the same Worker without.
 OBJECTS = ("limited by two rules", "turn of a conversation")
 
+# How each protocol is asked for, whole and as a stream; told against the chat of the plain path.
+PROTOCOLS: dict[str, tuple[bool, ...]] = {
+    "ag_ui": (True,),
+    "anthropic": (False, True),
+    "completions": (False, True),
+    "copilotkit": (True,),
+    "copilotkit_graphql": (False, True),
+    "embeddings": (False,),
+    "responses": (False, True),
+}
+FRONTS = "protocol "
+VARIANTS |= {f"{FRONTS}{name}": {"protocols": {name: True}, "agents": {"default": {}}} for name in PROTOCOLS}
+
 
 def config_of(port: int, changes: dict[str, object]) -> StackConfig:
     """The configuration of one variant in front of the stub."""
@@ -69,6 +82,7 @@ def config_of(port: int, changes: dict[str, object]) -> StackConfig:
             "environment": "dev",
             "upstreams": {"stub": {"type": "openai-compatible", "base_url": stub, "key": "none"}},
             "models": {"m": {"targets": [{"upstream": "stub", "model": "m"}]}},
+            "default_model": "m",
             "auth": {"keys": {"bench": {"tenant": "bench"}}},
             "client_keys": {"bench": KEY},
             "signing_keys": {"bench": SIGNING_KEY},
@@ -195,6 +209,7 @@ class Case:
     same: bool = False
     pace: int = 0
     conversation: bool = False
+    protocol: str = "openai"
 
     @property
     def kind(self) -> str:
@@ -220,6 +235,7 @@ class Round:
 def load(served: Served, case: Case, seconds: float) -> Round:
     """One round of load; ends the run if a request failed."""
     more = {"stream": case.stream, "pace": case.pace, "same": case.same, "conversation": case.conversation}
+    more["protocol"] = case.protocol
     arguments = {"url": served.url, "key": KEY, "connections": case.connections, "seconds": seconds, **more}
     before = served.cpu_ms
     done = subprocess.run(
@@ -244,7 +260,7 @@ class Figures:
 
 def compare(base: Served, ours: Served, case: Case, rounds: int, seconds: float) -> Figures:
     """Baseline and variant in turn; the first pair warms both up and is dropped."""
-    plain = replace(case, same=False, conversation=False)
+    plain = replace(case, same=False, conversation=False, protocol="openai")
     pairs = [(load(base, plain, seconds), load(ours, case, seconds)) for _ in range(rounds + 1)][1:]
     return Figures(
         rate=median(new.rate / old.rate for old, new in pairs),
@@ -256,6 +272,9 @@ def compare(base: Served, ours: Served, case: Case, rounds: int, seconds: float)
 
 def cases(label: str) -> list[Case]:
     """Every load of one variant."""
+    if label.startswith(FRONTS):
+        name = label.removeprefix(FRONTS)
+        return [Case(label, each, stream, protocol=name) for stream in PROTOCOLS[name] for each in CONNECTIONS[:2]]
     found = [Case(label, connections, stream) for stream in (False, True) for connections in CONNECTIONS]
     if label in OBJECTS:
         return [replace(case, conversation=label == OBJECTS[1]) for case in found]
@@ -277,14 +296,15 @@ def main() -> None:
     peaks = []
     with tempfile.TemporaryDirectory(prefix="edgewright-bench-") as name, stub() as port:
         for place, label in enumerate((LEAST, *VARIANTS)):
+            chosen = [case for case in cases(label) if _named(case, options.only)]
+            if not chosen:
+                continue
             folder = Path(name, str(place))
             folder.mkdir()
-            against = CORE if label in OBJECTS else BASELINE
+            against = CORE if label in OBJECTS or label.startswith(FRONTS) else BASELINE
             with serving(folder / "base", against, port) as base, serving(folder / "ours", label, port) as ours:
-                for case in cases(label):
-                    words = f"{case.label} {case.kind} {case.connections}"
-                    if all(word in words for word in options.only.split()):
-                        row(case, compare(base, ours, case, options.rounds, options.seconds))
+                for case in chosen:
+                    row(case, compare(base, ours, case, options.rounds, options.seconds))
                 peaks.append((label, ours.peak_mib, against, base.peak_mib))
     for label, peak, against, least in peaks:
         print(f"\nPeak memory, {label}: {peak:.0f} MiB, {peak / least:.2f} of {least:.0f} MiB ({against}).")
@@ -293,6 +313,11 @@ def main() -> None:
     render(everything)
     print(f"\nBundle of all features: {bundle.size:,} bytes in {len(bundle.modules)} modules; ", end="")
     print(f"rendered in {(time.perf_counter() - started) * 1000:.1f} ms.")
+
+
+def _named(case: Case, text: str) -> bool:
+    words = f"{case.label} {case.kind} {case.connections}"
+    return all(word in words for word in text.split())
 
 
 def row(case: Case, found: Figures) -> None:

@@ -1,4 +1,4 @@
-// The upstream of the benchmarks: answers OpenAI chat at once, JSON or 22 server-sent events (each a
+// The upstream of the benchmarks: answers OpenAI chat and embeddings at once, JSON or 22 server-sent events (each a
 // chunk of its own, at once or one every `pace` ms), and serves workerd's KV protocol from a Map. Prints its port.
 import { createServer } from "node:http";
 
@@ -35,8 +35,17 @@ async function kv(request, response) {
   return response.end(held);
 }
 
-async function chat(request, response) {
+const VECTOR = JSON.stringify({
+  object: "list", model: "m", usage: { prompt_tokens: 5, total_tokens: 5 },
+  data: [{ object: "embedding", index: 0, embedding: Array.from({ length: 1_024 }, (_, index) => Math.sin(index)) }],
+});
+
+async function model(request, response) {
   const asked = JSON.parse(await body(request));
+  if (request.url.endsWith("/embeddings")) {
+    response.setHeader("content-type", "application/json");
+    return response.end(VECTOR);
+  }
   if (!asked.stream) {
     response.setHeader("content-type", "application/json");
     return response.end(ANSWER);
@@ -51,7 +60,7 @@ async function chat(request, response) {
 }
 
 const server = createServer((request, response) =>
-  request.headers["x-kv"] ? kv(request, response) : chat(request, response),
+  request.headers["x-kv"] ? kv(request, response) : model(request, response),
 );
 server.keepAliveTimeout = 60_000;
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
