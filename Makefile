@@ -1,6 +1,6 @@
 # One command a job. CI runs `make test` through .ci/run and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types worker unit conformance coverage upgrade-record reference e2e release fuzz soak bench bench-sockets format clean
+.PHONY: help install demo test lint types worker unit conformance coverage upgrade-record clients reference e2e release fuzz soak bench bench-sockets format clean
 
 PYTHON ?= python3
 CASES ?= 100000
@@ -51,6 +51,9 @@ coverage: $(READY) ## measure which test covers which operation of the fake API;
 
 upgrade-record: $(READY) ## keep what this version deploys, for the versions after it; AGAIN=--again replaces the record
 	$(BIN)/python tests/conformance/record_upgrade.py $(AGAIN)
+
+clients: $(READY) ## run the real clients and write down what works, docs/reference/clients.md
+	$(PYTEST) --write-clients $(foreach each,ag_ui ai_sdk anthropic_client copilotkit copilotkit_graphql copilotkit_page embeddings openai_client pydantic_ai responses,tests/e2e/test_$(each).py)
 
 reference: $(READY) ## write the pages of the fake API's errors and of what models can do, docs/reference/{cloudflare-errors,capabilities}.md
 	$(BIN)/python -c 'from edgewright.localcloud.error_table import reference; print(reference(), end="")' > docs/reference/cloudflare-errors.md

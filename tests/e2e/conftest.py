@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .clients import Table
+
 ROOT = Path(__file__).parents[2]
 EDGEWRIGHT = Path(sys.executable).with_name("edgewright")
 
@@ -75,6 +77,34 @@ def serving(*arguments, cwd=ROOT, killed=False, **environment):
             reader.join(5)
             process.stdout.close()
             process.stderr.close()
+
+
+TABLE = pytest.StashKey[Table]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--write-clients", action="store_true", help="write docs/reference/clients.md from what ran")
+
+
+def pytest_configure(config):
+    config.stash[TABLE] = Table()
+    config.pluginmanager.register(Noting(config.stash[TABLE]))
+
+
+class Noting:
+    """Tells the table how each test ended."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call":
+            self.table.note(report.nodeid, report.passed)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if session.config.getoption("--write-clients") and exitstatus == 0:
+        session.config.stash[TABLE].write()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import threading
 import time
 
 import httpx
+from edgewright.config.sections import Protocols
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.keys import new_client_key
@@ -15,6 +16,7 @@ from edgewright.localcloud import LocalCloud
 from edgewright.usage.schema import schema
 
 from .conftest import ROOT
+from .odd import targets
 
 KEY = new_client_key()
 
@@ -31,6 +33,21 @@ def stack(base_url):
         "auth": {"keys": {"demo": {"tenant": "demo"}}},
         "client_keys": {"demo": KEY},
     }
+
+
+# What `Stage` takes for a stack that speaks every protocol.
+EVERY_PROTOCOL = {
+    "upstreams": {"workers-ai": {"type": "workers-ai"}},
+    "models": {
+        "small": targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"),
+        "large": targets("@cf/openai/gpt-oss-120b"),
+        "embed": targets("@cf/baai/bge-m3"),
+    },
+    "default_model": "small",
+    "agents": {"default": {}},
+    "protocols": dict.fromkeys(Protocols.model_fields, True),
+    "openapi": {"enabled": True},
+}
 
 
 class Stage:

@@ -3,17 +3,16 @@
 import httpx
 import pytest
 import schemathesis
-from edgewright.config.sections import Protocols
 from edgewright.openapi import METHODS, whole
 from edgewright.paths import STATE_VARIABLE
+from edgewright_verify.runner import Options, examine
 from edgewright_verify.upstream import ScriptedUpstream
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from .odd import targets
-from .stage import KEY, Stage
+from .stage import EVERY_PROTOCOL, KEY, Stage
 
 EXAMPLES = 20
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
@@ -36,19 +35,7 @@ def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("openapi")
     with ScriptedUpstream(0.05) as upstream, pytest.MonkeyPatch.context() as patch:
         patch.setenv(STATE_VARIABLE, str(folder))
-        changes = {
-            "upstreams": {"workers-ai": {"type": "workers-ai"}},
-            "models": {
-                "small": targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"),
-                "large": targets("@cf/openai/gpt-oss-120b"),
-                "embed": targets("@cf/baai/bge-m3"),
-            },
-            "default_model": "small",
-            "agents": {"default": {}},
-            "protocols": dict.fromkeys(Protocols.model_fields, True),
-            "openapi": {"enabled": True},
-        }
-        with Stage(folder, upstream, **changes) as made:
+        with Stage(folder, upstream, **EVERY_PROTOCOL) as made:
             yield made
 
 
@@ -102,3 +89,9 @@ def test_every_path_that_the_proxy_has_is_in_the_document(stage):
     told = httpx.get(f"{stage.url}/openapi.json").json()
     assert operations(told) == set(httpx.get(f"{stage.url}/.well-known/edgewright").json()["endpoints"])
     assert told["components"]["schemas"]["ModelName"]["enum"] == ["embed", "large", "small"]
+
+
+def test_the_harness_finds_every_protocol_and_its_promises_kept(stage):
+    options = Options(url=stage.url, key=KEY, model="small", suites=["protocols"])
+    document, detail = examine(options, lambda _event: None)
+    assert {each["outcome"] for each in document["promises"]} == {"kept"}, detail or document["promises"]

@@ -20,6 +20,7 @@ SUITES = (
     "socket",
     "limits",
     "usage",
+    "protocols",
 )
 """The concerns, in the order in which they are checked."""
 

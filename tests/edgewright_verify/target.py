@@ -39,6 +39,8 @@ class Capabilities:
     environment: str | None = None
     hash: str | None = None
     features: frozenset[str] = frozenset()
+    protocols: frozenset[str] = frozenset()
+    endpoints: frozenset[str] = frozenset()
     max_body_bytes: int | None = None
 
 
@@ -126,6 +128,20 @@ class Target:
         if self.capabilities.edgewright and feature not in self.capabilities.features:
             not_applicable(f"the target says that {feature} is off")
 
+    def needs_endpoint(self, endpoint: str) -> None:
+        """Leave the promise as not applicable where the target does not have ``endpoint``, e.g. ``POST /v1/messages``.
+
+        Another proxy than Edgewright lists no endpoints: there one with a POST is asked whether it is there.
+        """
+        if self.capabilities.edgewright:
+            there = endpoint in self.capabilities.endpoints
+        else:
+            method, path = endpoint.split(" ")
+            answer = self.ask(method, path, body={}) if method == "POST" else self.ask(method, path)
+            there = answer.status not in {404, 405, 501}
+        if not there:
+            not_applicable(f"the target has no {endpoint}")
+
     def needs_edgewright(self, what: str) -> None:
         """Leave the promise as not applicable on a proxy that is no Edgewright; ``what`` names what only that has."""
         if not self.capabilities.edgewright:
@@ -190,6 +206,8 @@ def _read_capabilities(target: Target) -> Capabilities:
         environment=_text(said.get("environment")),
         hash=_text(said.get("hash")),
         features=frozenset(map(str, said["features"])),
+        protocols=_words(said.get("protocols")),
+        endpoints=_words(said.get("endpoints")),
         max_body_bytes=limit if isinstance(limit, int) else None,
     )
 
@@ -224,6 +242,10 @@ def _refuse_bad_key(answer: Exchange) -> None:
         return
     what = "the key was refused" if "authorization" in answer.request_headers else "a key is needed"
     raise TargetUnusable(f"{answer.url}: {what} (status {answer.status}); fix: give a valid one by EDGE_API_KEY")
+
+
+def _words(value: object) -> frozenset[str]:
+    return frozenset(map(str, value)) if isinstance(value, list) else frozenset()
 
 
 def _text(value: object) -> str | None:

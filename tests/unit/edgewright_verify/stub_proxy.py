@@ -7,6 +7,7 @@ import re
 import time
 from urllib.parse import unquote
 
+from stub_fronts import ENDPOINTS, PROTOCOLS, Fronts
 from stub_limits import Limit
 from stub_model import PIECE_SECONDS, Shaper, text_for
 from stub_server import Reply
@@ -19,7 +20,19 @@ OTHER_KEY = "sk-edge-CANARYotherCANARYotherCANARYotherCANARYothe"
 DRILL_SECRET = "canary-drill-secret-0123456789abcdef"
 MODELS = ("small", "@cf/stub/large", "trial")
 TARGETS = ("first/m1", "second/m2")
-FEATURES = ("auth", "cache", "drills", "fallback", "limits", "reports", "sessions", "sockets", "streaming", "usage")
+FEATURES = (
+    "auth",
+    "cache",
+    "drills",
+    "fallback",
+    "kept_responses",
+    "limits",
+    "reports",
+    "sessions",
+    "sockets",
+    "streaming",
+    "usage",
+)
 WEATHER = {"name": "get_weather", "arguments": '{"city": "Oslo"}'}
 ROLES = {"system", "developer", "user", "assistant", "tool"}
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -43,7 +56,7 @@ class StubProxy:
         self.flaws, self.features, self.key = set(flaws), features, key
         self.cached, self.nonces, self.count, self.open_streams, self.abandoned = {}, set(), 0, 0, 0
         self.shaper = Shaper(self.flaws)
-        self.limit = Limit(self, Refused)
+        self.limit, self.fronts = Limit(self, Refused), Fronts(self, Refused)
         self.talks, self.ledger = Talks(self, Refused), Ledger(self, Refused)
         self.sockets = Sockets(self, self.talks, Refused)
 
@@ -123,13 +136,16 @@ class StubProxy:
             return self.ledger.page(asked)
         if asked.path != "/v1/chat/completions":
             self.check_key(asked)
+            fronted = self.fronts.answer(asked)
+            if fronted is not None:
+                return fronted
             raise Refused(400 if self.has("unknown_path_400") else 404, "not_found")
         if asked.method != "POST":
             raise Refused(405, "method_not_allowed", **({} if self.has("no_allow") else {"allow": "POST"}))
         return self.chat(asked)
 
     def offers(self):
-        return {"features": list(self.features), "protocols": ["openai"], "endpoints": []}
+        return {"features": list(self.features), "protocols": ["openai", *PROTOCOLS], "endpoints": ENDPOINTS}
 
     def check_key(self, asked):
         given = asked.headers.get("authorization")
