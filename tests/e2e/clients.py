@@ -1,4 +1,4 @@
-"""Which client of which version does what: docs/reference/clients.md, written from a run of the tests and by nobody else."""
+"""Which client of which version does what: docs/reference/clients.md, written from a run of the tests alone."""
 
 import json
 import re
@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "clients.md"
 HEAD = """# Clients
 
-Made by `make clients` from a run of `tests/e2e`: a row is a test that drives the unmodified client against the deployed Worker. Do not edit.
+Made by `make clients` from a run of `tests/e2e`; do not edit. A row is a test that drives the unmodified client against
+the deployed Worker.
 """
 
 
