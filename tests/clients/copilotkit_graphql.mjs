@@ -3,7 +3,9 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 // Its ES module cannot parse arguments in Node (a default import of a CommonJS package); the CommonJS one can, and so can bundlers.
-const { CopilotRuntimeClient, convertGqlOutputToMessages } = createRequire(import.meta.url)("@copilotkit/runtime-client-gql");
+const require = createRequire(import.meta.url);
+const { buildClientSchema, getIntrospectionQuery } = require("graphql");
+const { CopilotRuntimeClient, convertGqlOutputToMessages } = require("@copilotkit/runtime-client-gql");
 
 /** What it aborts with, as a browser does: for any other reason it tells its page of an error. */
 const LEFT = new DOMException("signal is aborted without reason", "AbortError");
@@ -36,7 +38,16 @@ const query = (name) => async (scenario, seen) => {
   Object.assign(seen, { data: data?.[name] ?? null, error: error?.message ?? null });
 };
 
-const HOW = { chat, availableAgents: query("availableAgents"), loadAgentState: query("loadAgentState") };
+/** What a tool knows of the schema: names of the types, and of the operations. */
+async function introspect({ url, key }, seen) {
+  const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
+  const body = JSON.stringify({ operationName: "IntrospectionQuery", query: getIntrospectionQuery() });
+  const { data } = await (await fetch(url, { method: "POST", headers, body })).json();
+  const schema = buildClientSchema(data);
+  Object.assign(seen, { data: [schema.getQueryType(), schema.getMutationType()].map((type) => Object.keys(type.getFields())) });
+}
+
+const HOW = { chat, introspect, availableAgents: query("availableAgents"), loadAgentState: query("loadAgentState") };
 
 for await (const line of createInterface({ input: process.stdin })) {
   const scenario = JSON.parse(line);

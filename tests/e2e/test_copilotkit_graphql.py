@@ -201,6 +201,12 @@ def test_agents_are_listed_and_their_threads_begin_empty(play):
     assert "The agent 'nope' does not exist." in unknown["error"]
 
 
+def test_a_tool_reads_the_schema(play):
+    queries, mutations = play("introspect")["data"]
+    assert set(queries) == {"availableAgents", "hello", "loadAgentState"}
+    assert mutations == ["generateCopilotResponse"]
+
+
 def test_an_agent_of_the_stack_instructs_the_model(stage, play):
     question = fresh()
     play("chat", data=data(said(question), agentSession={"agentName": "terse"}))

@@ -1,5 +1,6 @@
 import { EdgeError } from "../../errors.js";
 import { agentOf } from "../agents.js";
+import { SCHEMA } from "./schema.js";
 
 /** The one operation that asks a model. */
 const CHAT = "generateCopilotResponse";
@@ -9,8 +10,7 @@ const QUERIES = {
   availableAgents: (_, { agents }) => ({ agents: Object.keys(agents).map(described), __typename: "AgentsResponse" }),
   loadAgentState: ({ data }, config) => unknownThread(data ?? {}, config),
   hello: () => "Hello World",
-  __schema: introspected,
-  __type: introspected,
+  __schema: () => SCHEMA,
   __typename: () => "Query",
 };
 const NAMES = [CHAT, ...Object.keys(QUERIES)];
@@ -25,10 +25,6 @@ function unknownThread({ threadId, agentName }, config) {
   return { threadId: threadId ?? "", threadExists: false, state: "{}", messages: "[]", __typename: "LoadAgentStateResponse" };
 }
 
-function introspected() {
-  throw new EdgeError("unsupported_parameter", "This proxy does not describe its schema: it answers the operations of CopilotKit 1.10.", { param: "query" });
-}
-
 /** Found by its name, or where that is none of CopilotKit's by the query's text. */
 const operationOf = ({ operationName, query }) => NAMES.find((each) => each === operationName) ?? NAMES.find((each) => new RegExp(`\\b${each}\\b`).test(query));
 
@@ -40,7 +36,7 @@ export const chats = (body) => speaks(body) && operationOf(body) === CHAT;
 
 /**
  * The answer to an operation that asks no model.
- * @throws {EdgeError} invalid_request, unsupported_parameter, agent_not_found
+ * @throws {EdgeError} invalid_request, agent_not_found
  */
 export function queried(body, config) {
   const name = operationOf(body);
