@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import threading
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 
 import httpx
@@ -24,6 +25,7 @@ VERSIONS = ["1.10", "1.60", "1.74"]
 ALONE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 LAVENDER = "rgb(230, 230, 250)"
 ANSWER = ".copilotKitAssistantMessage"
+PRESSES, SENT_MS = 20, 3_000
 STOP = "[data-test-id=copilot-chat-request-in-progress]"
 
 pytestmark = [
@@ -110,10 +112,15 @@ def settled(page):
 
 
 def say(page, text):
-    """A page takes a message when it has the whole answer to the one before."""
+    """A page takes a message when it has the whole answer to the one before; until then Enter does nothing."""
     expect(page.locator(STOP)).to_have_count(0)
-    page.get_by_role("textbox").fill(text)
-    page.get_by_role("textbox").press("Enter")
+    box = page.get_by_role("textbox")
+    box.fill(text)
+    for _ in range(PRESSES):
+        box.press("Enter")
+        with suppress(AssertionError):
+            expect(box).to_have_value("", timeout=SENT_MS)
+            break
     expect(page.locator(".copilotKitUserMessage").last).to_have_text(text)
 
 
