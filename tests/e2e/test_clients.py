@@ -5,7 +5,7 @@ import ast
 from .clients import PAGE, ROOT, known
 
 
-def tests_of(file):
+def names_in(file):
     tree = ast.parse((ROOT / "tests" / "e2e" / f"{file}.py").read_text())
     functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
     return {node.name.removeprefix("test_").replace("_", " ") for node in functions}
@@ -18,7 +18,7 @@ def test_the_page_is_of_these_versions_and_tests():
         head, _, *rows = sections[title].strip().split("\n")
         assert head == f"| | {' | '.join(columns.values())} |", "run `make clients`"
         told = {row.split(" | ")[0].removeprefix("| ") for row in rows}
-        tests = set().union(*(tests_of(file) for file in files))
+        tests = set().union(*(names_in(file) for file in files))
         # Of several versions only those tests are rows that drive each of them.
         assert told == tests if "" in columns else told and told <= tests, "run `make clients`"
-        assert "fails" not in sections[title]
+        assert "| fails" not in sections[title]
