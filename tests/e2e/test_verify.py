@@ -27,7 +27,9 @@ def test_every_promise_is_kept_and_none_is_left_out(proxy, tmp_path):
     text = (tmp_path / "junit.xml").read_text()
     suites = ElementTree.fromstring(text).iter("testsuite")
     assert sum(int(suite.get("tests")) for suite in suites) > 40
-    assert {promise["outcome"] for promise in report["promises"]} == {"kept"}
+    others = {promise["name"]: promise["outcome"] for promise in report["promises"] if promise["outcome"] != "kept"}
+    # The local stack has no model that embeds; the one of test_openapi.py has.
+    assert others == {"test_embedding": "not_applicable"}
     for secret in (proxy["key"], proxy["other_key"], proxy["drill_secret"]):
         assert secret not in text + json.dumps(report) + done.stdout + done.stderr
 
