@@ -4,7 +4,7 @@ import { compose } from "./pipeline.js";
 import { decode } from "./protocols/step.js";
 import { forms } from "./routing/forms.js";
 import { pages } from "./routing/pages.js";
-import { ROUTES, route } from "./routing/routes.js";
+import { ROUTES, finder, route } from "./routing/routes.js";
 import { createUpstream } from "./upstream/call.js";
 import { single } from "./upstream/step.js";
 
@@ -30,6 +30,7 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
   const report = reports?.(config);
   const described = openapi?.(document);
   const routes = [...ROUTES, ...[...Object.values(protocols), session, used, report, described].flatMap((each) => each?.routes ?? [])];
+  const find = finder(routes);
   const served = Object.values(protocols).map((each) => each.pages?.(config, { threads: thread?.of, relay }));
   const limit = limits?.(config);
   const kept = cache?.(config, encryption);
@@ -42,12 +43,12 @@ export function createApp(config, { features, protocols, upstreams, objects = {}
     [
       cors?.(config),
       envelope,
-      route(routes),
+      route(find),
       used?.requests,
       socket?.admit,
       signatures?.(config),
       auth?.(config),
-      forms(config, routes),
+      forms(config, find),
       pages(config, routes, Object.assign({}, used?.pages, report?.pages, described?.pages, ...served)),
       session?.pages,
       decode(config, protocols, relay),

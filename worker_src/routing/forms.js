@@ -1,6 +1,6 @@
 import { EdgeError } from "../errors.js";
 import { readJson } from "../protocols/body.js";
-import { finder, taken } from "./routes.js";
+import { taken } from "./routes.js";
 
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;|$)/i;
 
@@ -9,8 +9,7 @@ const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;|$)/i;
  * an envelope has `unwrap(body)`, which gives `{method, path, body}` of the request it stands for, below the envelope's own path.
  * @throws {EdgeError} unsupported_media_type, invalid_request, not_found, method_not_allowed, route_not_allowed
  */
-export function forms(config, routes) {
-  const find = finder(routes);
+export function forms(config, find) {
   return async (context, next) => {
     const { forms: shared, endpoint, parameters } = context.route;
     if (shared.length === 0) return next();

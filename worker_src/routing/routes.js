@@ -3,9 +3,9 @@ import { EdgeError } from "../errors.js";
 /**
  * Routes that every stack has beside those of its protocols. `methods` lead to the route's `name`, `scope` is what a key needs for it, `public` ones
  * need no key, `failure(error, id)` is the answer to a refusal of the request with this id where it is not OpenAI's, `id_header` a further header
- * that tells the id. `endpoint` is the path as people write it. Routes of the same
- * path are told apart by the body (routing/forms.js): each has a `claims(body)`. One that its callers mark in their headers, `marked(headers)`, stands
- * for all until the body is read, so that they are refused in its shape. Requests of an `aside` route are no chats, whatever their scope.
+ * that tells the id. `endpoint` is the path as people write it. Routes of the same path are told apart by the body (routing/forms.js): each has a
+ * `claims(body)`. One that its callers mark in their headers, `marked(headers)`, stands for all until the body is read, so that they are refused in
+ * its shape. Requests of an `aside` route are no chats, whatever their scope.
  */
 export const ROUTES = [
   { name: "models", scope: "models", endpoint: "/v1/models", methods: ["GET", "HEAD"] },
@@ -31,9 +31,8 @@ function pattern({ endpoint }) {
   return new RegExp(`^${parts.join("")}$`);
 }
 
-/** Finds the route of a request. */
-export function route(routes) {
-  const find = finder(routes);
+/** Finds the route of a request, by what `finder` gives. */
+export function route(find) {
   return async (context, next) => {
     find(context, context.request.method, context.url.pathname);
     return next();
@@ -50,10 +49,10 @@ export function finder(routes) {
   const known = routes.map((each) => ({ ...each, pattern: pattern(each), forms: formsOf(each) }));
   return (context, method, pathname) => {
     const path = pathname.length > 1 ? pathname.replace(/\/+$/, "") : "/";
-    const here = known.filter((candidate) => candidate.pattern.test(path));
-    const found = here.find(({ marked }) => marked?.(context.request.headers)) ?? here[0];
-    if (!found) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here.`);
-    context.route = { ...taken(found), forms: found.forms, parameters: path.match(found.pattern).slice(1).map(decoded) };
+    const first = known.find((candidate) => candidate.pattern.test(path));
+    if (!first) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here.`);
+    const found = first.forms.find(({ marked }) => marked?.(context.request.headers)) ?? first;
+    context.route = { ...taken(found), forms: first.forms, parameters: path.match(first.pattern).slice(1).map(decoded) };
     if (found.methods.includes(method)) return;
     const allow = found.methods.join(", ");
     throw new EdgeError("method_not_allowed", `${method} is not allowed on ${path}; use ${allow}.`, { headers: { allow } });
