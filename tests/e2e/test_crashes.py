@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 from edgewright.localcloud.runtime import supervisor
-from edgewright.paths import STATE_VARIABLE
 
 from .stage import Stage, fresh
 from .test_conversations import events
@@ -75,7 +74,6 @@ def model():
 def stage(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("crashes")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
         patch.setattr(supervisor, "MOST_REVIVALS", 1_000)  # dying is what this test is about
         with Stage(folder, model) as made:
             yield made

@@ -4,7 +4,6 @@ import httpx
 import pytest
 import schemathesis
 from edgewright.openapi import METHODS, whole
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.runner import Options, examine
 from edgewright_verify.upstream import ScriptedUpstream
 from hypothesis import HealthCheck, given, settings
@@ -33,10 +32,8 @@ def operations(document):
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("openapi")
-    with ScriptedUpstream(0.05) as upstream, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **EVERY_PROTOCOL) as made:
-            yield made
+    with ScriptedUpstream(0.05) as upstream, Stage(folder, upstream, **EVERY_PROTOCOL) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
