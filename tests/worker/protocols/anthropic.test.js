@@ -190,6 +190,13 @@ for (const [choice, told] of [
   });
 }
 
+test("a result of a tool may hold very many images", () => {
+  const image = { type: "image", source: { type: "url", url: "x" } };
+  const content = [{ type: "tool_result", tool_use_id: "t", content: Array(200_000).fill(image) }];
+  const { messages } = anthropic.decode({ ...ASK, messages: [{ role: "user", content }] }, configuration(), { models: null });
+  assert.equal(messages[1].content.length, 200_000);
+});
+
 test("a strict tool stays strict", async () => {
   const { tools } = await asked({ tools: [{ ...TOOL, strict: true }] });
   assert.equal(tools[0].function.strict, true);

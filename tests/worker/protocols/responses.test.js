@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { responses } from "../../../worker_src/protocols/responses/protocol.js";
-import { KEYS, answers, harness, openaiAnswer, json, paced, sse } from "../fixture.js";
+import { KEYS, answers, configuration, harness, openaiAnswer, json, paced, sse } from "../fixture.js";
 
 const delta = (given, finish = null) => ({ choices: [{ index: 0, delta: given, finish_reason: finish }] });
 const USED = { choices: [], usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5, completion_tokens_details: { reasoning_tokens: 1 } } };
@@ -137,6 +137,18 @@ test("the model is told what chat completions would tell it", async () => {
   });
   for (const [name, value] of Object.entries(told)) assert.deepEqual(response[name], value);
   assert.deepEqual([response.instructions, response.metadata, response.text, response.store], ["Brief.", { a: "b" }, text, false]);
+});
+
+test("a long input costs as much as it is long, whatever its items are", () => {
+  const config = configuration({ features: [] });
+  const spent = (input) => {
+    const before = performance.now();
+    assert.throws(() => responses.decode({ model: "m", input }, config, { models: null }), { code: "invalid_request", param: "input" });
+    return performance.now() - before;
+  };
+  const calls = Array(100_000).fill({ type: "function_call", call_id: "c", name: "paint", arguments: "" });
+  for (const item of [{ role: "user", content: "" }, { role: "assistant", content: "" }]) assert.ok(spent(Array(100_000).fill(item)) < 2_000);
+  assert.ok(spent([...calls, ...Array(21).fill({ role: "user", content: "" })]) < 2_000);
 });
 
 test("what asks for what happens anyway is taken", async () => {

@@ -62,7 +62,7 @@ function asked(blocks) {
 function result(block, at, parts) {
   const id = field(block, "tool_use_id", at);
   const held = blocksOf(block.content ?? "", `${at}.content`).map((each) => part(each.block, each.at));
-  parts.push(...held.filter(({ type }) => type !== "text"));
+  for (const each of held) if (each.type !== "text") parts.push(each);
   const told = held.flatMap(({ type, text }) => (type === "text" ? [text] : [])).join("\n");
   return { role: "tool", tool_call_id: id, content: block.is_error === true ? `Error: ${told}` : told };
 }
