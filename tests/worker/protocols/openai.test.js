@@ -138,6 +138,22 @@ for (const [name, value] of Object.entries({ response_format: 1, stop: 5, tool_c
 MISTAKES.push([ask("x", { n: 2, stream: true }), "invalid_request", "n"]);
 MISTAKES.push([{ messages: [{ role: "assistant", tool_calls: [null] }] }, "invalid_request", "messages[0].tool_calls"]);
 
+for (const [name, value] of Object.entries({ response_format: {}, parallel_tool_calls: 1, functions: "f", reasoning_effort: 1, service_tier: [] })) {
+  MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);
+}
+const spoken = (more) => ({ messages: [{ role: "assistant", content: "x", ...more }] });
+for (const [name, value] of Object.entries({ tool_calls: "x", tool_call_id: 1, name: {}, refusal: 1 })) MISTAKES.push([spoken({ [name]: value }), "invalid_request", `messages[0].${name}`]);
+for (const part of [{ type: "text" }, { type: "text", text: 1 }, { type: "refusal" }, { type: "image_url" }, { type: "image_url", image_url: "x" }, { type: "image_url", image_url: { url: ["data:,"] } }, { type: "input_audio", input_audio: 1 }]) {
+  MISTAKES.push([spoken({ content: [part] }), "invalid_request", `messages[0].content[0].${part.type}`]);
+}
+for (const [name, value] of Object.entries({ description: 1, parameters: "x", strict: "yes" })) {
+  MISTAKES.push([ask("x", { tools: [{ type: "function", function: { name: "f", [name]: value } }] }), "invalid_request", `tools[0].function.${name}`]);
+}
+MISTAKES.push([ask("x", { tools: [{ type: "function", function: { name: "" } }] }), "invalid_request", "tools[0]"]);
+for (const tools of [undefined, [], [{ type: "function", function: { name: "f" } }]]) {
+  for (const named of [{ name: "g" }, undefined, { name: "__proto__" }]) MISTAKES.push([ask("x", { tools, tool_choice: { type: "function", function: named } }), "invalid_request", "tool_choice"]);
+}
+
 for (const [body, code, param] of MISTAKES) {
   test(`${JSON.stringify(body).slice(0, 60)} is refused with 400 ${code} at ${param}`, async () => {
     const { chat, calls } = harness();

@@ -1,7 +1,7 @@
 import { EdgeError } from "../../errors.js";
 import { readJson } from "../body.js";
 import { chatRequest, extrasOf, tokensOf } from "../chat.js";
-import { isObject, isWordOf, unsupportedType, wrong } from "../checks.js";
+import { TOOL, checkFields, isName, isObject, isWordOf, unsupportedType, wrong } from "../checks.js";
 import { messagesOf } from "./messages.js";
 
 /** What would change the answer and is not offered; anything else that is not known is left alone. */
@@ -81,8 +81,9 @@ function tool(each, index) {
   if (!isObject(each)) throw wrong(at, "must be an object");
   if (given(each.type) && each.type !== "custom") throw unsupportedType(each, `${at}.type`);
   const { name, description, input_schema: parameters, strict } = each;
-  if (typeof name !== "string" || name === "") throw wrong(`${at}.name`, "must be a string");
+  if (!isName(name)) throw wrong(`${at}.name`, "must be a string that is not empty");
   if (!isObject(parameters)) throw wrong(`${at}.input_schema`, "must be a JSON schema");
+  checkFields(each, TOOL, `${at}.`);
   return { type: "function", function: { name, ...(given(description) ? { description } : {}), parameters, ...(strict === true ? { strict } : {}) } };
 }
 
