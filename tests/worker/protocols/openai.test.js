@@ -69,6 +69,31 @@ test("a streamed tool call opens once and can be put together", async () => {
   assert.equal(calls.map((call) => call.function.arguments).join(""), '{"a":1}');
 });
 
+const calling = (...parts) => () => sse(...parts.map((call) => ({ choices: [{ delta: { tool_calls: [call] } }] })), { choices: [{ delta: {}, finish_reason: "tool_calls" }] }, "[DONE]");
+
+test("a streamed tool call begins with its name, however late the model tells it", async () => {
+  const one = calling({ index: 0, id: "c9", function: { arguments: '{"a"' } }, { index: 0, function: { name: "", arguments: ":" } }, { index: 0, function: { name: "f", arguments: "1" } }, { index: 0, function: { name: "f", arguments: "}" } });
+  const calls = (await chunks(await harness({ models: { one } }).chat(ask("x", { stream: true })))).flatMap((chunk) => chunk.choices?.[0]?.delta.tool_calls ?? []);
+  assert.deepEqual(calls, [
+    { index: 0, id: "c9", type: "function", function: { name: "f", arguments: '{"a":1' } },
+    { index: 0, function: { arguments: "}" } },
+  ]);
+});
+
+for (const function_ of [{ arguments: "{}" }, { name: "" }, null]) {
+  test(`a streamed tool call without a name (${JSON.stringify(function_)}) is no answer, and the next target is asked`, async () => {
+    const { chat } = harness({ models: { one: calling({ index: 0, id: "c9", function: function_ }) } });
+    const response = await chat(ask("x", { stream: true }));
+    assert.equal(response.headers.get("x-edge-target"), "ai/two");
+  });
+}
+
+test("a tool call without a name behind a text is told as an error", async () => {
+  const one = () => sse({ choices: [{ delta: { content: "a" } }] }, { choices: [{ delta: { tool_calls: [{ index: 0, id: "c9", function: {} }] }, finish_reason: "tool_calls" }] }, "[DONE]");
+  const { error } = (await chunks(await harness({ models: { one } }).chat(ask("x", { stream: true })))).find((chunk) => chunk.error);
+  assert.equal(error.code, "stream_truncated");
+});
+
 test("a refusal reaches the caller, whole and streamed, through the cache too", async () => {
   const model = (inputs) => (inputs.stream ? sse({ choices: [{ delta: { refusal: "I refuse" }, finish_reason: "stop" }] }) : json({ choices: [{ message: { role: "assistant", content: null, refusal: "I refuse" }, finish_reason: "stop" }] }));
   const { chat } = harness({ models: { one: model } });
