@@ -361,6 +361,16 @@ test("an input that is no JSON object is an error, unless the answer was cut off
   assert.deepEqual([cut.stop_reason, cut.content[0].input], ["max_tokens", {}]);
 });
 
+test("the same of a stream: it ends with an error where it would end with half an input", async () => {
+  const calling = (text, finish) => serving(() => sse(call(0, { name: "paint", arguments: text }, "c"), delta({}, finish), USED));
+  for (const [text, finish, last] of [['{"col', "tool_calls", "error"], ["[1]", "stop", "error"], ['{"col', "length", "message_stop"], ["", "tool_calls", "message_stop"]]) {
+    const told = await events(await streamed(calling(text, finish), { tools: [TOOL] }));
+    assert.equal(told.at(-1).type, last, text);
+    assert.equal(told.filter(({ type }) => ["error", "message_stop"].includes(type)).length, 1);
+    if (last === "error") assert.equal(told.at(-1).error.details.error_code, "upstream_error");
+  }
+});
+
 test("a switch to another target is told at the end of the stream", () => {
   const edge = { switched: true, attempts: 2, legs: [] };
   const encoder = anthropic.encoder({ requested: "m", messages: [] });
