@@ -208,6 +208,26 @@ test("a body nested without end is refused, one nested as schemas are is not", a
   assert.equal((await chat(nested(60))).status, 200);
 });
 
+for (const [body, param] of [
+  ['{"messages":[{"role":"user","content":"a\\ud83d"}]}', "messages[0].content"],
+  ['{"messages":[{"role":"user","content":"x"}],"metadata":{"\\uDE00":1}}', "metadata"],
+  ['{"\\ud83d":1}', "body"],
+]) {
+  test(`half a character in ${param} is refused before a model fails at it`, async () => {
+    const { chat, calls } = harness();
+    const response = await chat(body);
+    assert.equal(response.status, 400);
+    assert.deepEqual(((await response.json()).error).param, param);
+    assert.equal(calls.length, 0);
+  });
+}
+
+test("whole characters are taken as escapes too, and so is what only looks like one", async () => {
+  const { chat, calls } = harness();
+  assert.equal((await chat('{"messages":[{"role":"user","content":"\\ud83d\\ude00 \\\\ud83d"}]}')).status, 200);
+  assert.equal(calls[0].inputs.messages[0].content, "\u{1f600} \\ud83d");
+});
+
 test("streaming that is off is refused by name", async () => {
   const { chat } = harness({ without: ["streaming"] });
   const response = await chat(ask("x", { stream: true }));
