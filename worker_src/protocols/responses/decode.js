@@ -25,7 +25,7 @@ const TEXTS = ["instructions", "previous_response_id", "prompt_cache_key", "serv
 const KNOWN = new Set([...PASSED, ...READ, ...Object.keys(FIXED)]);
 
 /** What a refusal of the neutral chat is called here. */
-const NAMES = { messages: "input", max_tokens: "max_output_tokens", response_format: "text.format" };
+const NAMES = { messages: "input", max_tokens: "max_output_tokens", response_format: "text.format", reasoning_effort: "reasoning.effort" };
 
 /**
  * A request for a response as the neutral chat. What the answer says of its request is in `told`, so that it can be read again; where
