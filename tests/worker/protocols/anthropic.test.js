@@ -289,6 +289,8 @@ for (const [what, changes, status, type, code, param] of [
   ["a turn of no word", { messages: [{ role: { toString: null }, content: "x" }] }, 400, "invalid_request_error", "invalid_request", "messages[0].role"],
   ["a tool of no word", { tools: [{ ...TOOL, type: { toString: null } }] }, 400, "invalid_request_error", "unsupported_parameter", "tools[0].type"],
   ["content that is none", { messages: [{ role: "user", content: 1 }] }, 400, "invalid_request_error", "invalid_request", "messages[0].content"],
+  ["a turn of nothing", { system: "x", messages: [{ role: "user", content: [] }] }, 400, "invalid_request_error", "invalid_request", "messages[0].content"],
+  ["a turn of thoughts", { messages: [...ASK.messages, { role: "user", content: [{ type: "thinking" }] }] }, 400, "invalid_request_error", "invalid_request", "messages[1].content"],
   ["text that is none", { messages: [{ role: "user", content: [{ type: "text" }] }] }, 400, "invalid_request_error", "invalid_request", "messages[0].content[0].text"],
   ["a document", { messages: [{ role: "user", content: ["x", 1].map(() => ({ type: "document" })) }] }, 400, "invalid_request_error", "unsupported_parameter", "messages[0].content[0]"],
   ["a file", { messages: [{ role: "user", content: [{ type: "image", source: { type: "file", file_id: "f" } }] }] }, 400, "invalid_request_error", "unsupported_parameter", "messages[0].content[0].source"],
