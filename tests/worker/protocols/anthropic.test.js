@@ -394,6 +394,13 @@ test("tokens are counted by the house's estimate, and no model is asked", async 
   assert.equal(proxy.calls.length, 0);
 });
 
+test("to count tokens is no chat: it is not counted as one, nor is its refusal", async () => {
+  const proxy = serving(undefined, { including: ["usage"] });
+  for (const model of ["m", "nope"]) await proxy.fetch("/v1/messages/count_tokens", { method: "POST", body: { ...ASK, model } });
+  await proxy.settled();
+  assert.deepEqual(proxy.points, []);
+});
+
 test("the key may come as x-api-key, on every route; a bearer key beside it counts", async () => {
   const proxy = serving();
   const status = async (headers) => (await post(proxy, {}, { key: null, headers })).status;
