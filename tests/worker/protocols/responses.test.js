@@ -101,6 +101,7 @@ test("an upstream that fails within the stream is told as a failed response and 
   assert.equal(failed.type, "response.failed");
   assert.equal(failed.response.error.code, "server_error");
   assert.equal(failed.response.output[0].content[0].text, "a");
+  assert.equal(failed.response.output[0].status, "incomplete");
   assert.deepEqual([error.type, error.code, error.error.code], ["error", "stream_truncated", "stream_truncated"]);
 });
 
@@ -304,7 +305,8 @@ test("a response that goes on is shown so, not gone on from, and cancelled", asy
   const { error } = await made(proxy, { previous_response_id: id });
   assert.deepEqual([error.code, error.param], ["conversation_busy", "previous_response_id"]);
   const cancelled = await (await proxy.fetch(`/v1/responses/${id}/cancel`, { method: "POST" })).json();
-  assert.deepEqual([cancelled.status, cancelled.error, cancelled.output[0].content[0].text], ["cancelled", null, "a"]);
+  const [{ status, content }] = cancelled.output;
+  assert.deepEqual([cancelled.status, cancelled.error, status, content[0].text], ["cancelled", null, "incomplete", "a"]);
   await reader.cancel();
 });
 
