@@ -216,19 +216,21 @@ export class EventReader {
     return events;
   }
 
-  /** Where a part of a call belongs: some servers give every call the same index, or none. */
-  #place(given, id) {
+  /** Where a part of a call belongs: some servers give every call the same index, or none. What has no name begins no call. */
+  #place(given, id, name) {
     const place = index(given);
     const known = this.#ids.get(place);
     if (known === undefined || typeof id !== "string" || id === "" || id === known) return place;
     const other = [...this.#ids].find(([, each]) => each === id);
-    return other ? other[0] : this.#ids.size;
+    if (other) return other[0];
+    return typeof name === "string" ? this.#ids.size : place;
   }
 
   #toolCall({ index: given, id, function: named = {} }) {
     this.#called = true;
-    const place = this.#place(given, id);
+    const place = this.#place(given, id, named.name);
     const first = !this.#ids.has(place);
+    if (first && typeof named.name !== "string") throw new UpstreamFailure("malformed");
     if (first) this.#ids.set(place, callId(id));
     const held = named.arguments;
     const fragment = held === undefined || held === null ? "" : text(held);
