@@ -231,3 +231,6 @@ SECRET_KEYS = (
     "usage_token",
     "otlp_headers",
 )
+
+UNTOLD = frozenset({"instructions"})
+"""Settings that are no secrets, and whose values no output tells: they are shown to nobody (docs/howto/copilotkit.md)."""
