@@ -233,4 +233,4 @@ SECRET_KEYS = (
 )
 
 UNTOLD = frozenset({"instructions"})
-"""Settings that are no secrets, and whose values no output tells: they are shown to nobody (docs/howto/copilotkit.md)."""
+"""Settings that are no secrets, and whose values no output tells (docs/howto/copilotkit.md)."""
