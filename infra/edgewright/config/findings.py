@@ -96,10 +96,11 @@ def describe(error: Mapping[str, Any]) -> str:
     if kind == "missing":
         fix = _FIXES_BY_KEY.get(str(path[-1]), REFERENCE)
         return f"{key}: missing. Fix: add it; {fix}."
-    rule = _rule(error)
+    rule, fix = _rule(error), _fix(path, error)
+    if path[0] == "upstreams" and path[-1] == "key":
+        return f"{key}: {rule} (value hidden, it may be a secret). Fix: {fix}; the key itself is a secret."
     if path[0] in SECRET_KEYS or _SECRET.search(str(error["input"])):
         return f"{key}: {rule} (value hidden, it may be a secret). Fix: set it again as the reference says."
-    fix = _fix(path, error)
     # A pattern tells nobody what to write, and its fix does.
     why = "" if kind == "string_pattern_mismatch" and fix != REFERENCE else f": {rule}"
     return f"{key}: {_short(error['input'])} is refused{why}. Fix: {fix}."
