@@ -49,7 +49,7 @@ _FIXES_BY_KEY = {
     "hostname": "write a host name such as ai.example.com",
     "zone": "write the zone's name, such as example.com",
     "expires": 'write a time with its zone, in quotes: "2027-01-31T00:00:00Z"',
-    "routes": "list chat, models or both, or leave it out to allow all",
+    "routes": "list chat, embeddings, models, conversations or usage, or leave it out to allow all",
     "origins": "write origins such as https://app.example.com, without a path",
 }
 
