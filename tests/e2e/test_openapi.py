@@ -82,6 +82,12 @@ def test_what_is_there_is_as_the_document_says(api, stage):
     check("DELETE /v1/conversations/{id}", id="talk")
 
 
+def test_the_document_is_openapi(api):
+    api.validate()
+    schemathesis.openapi.from_dict(whole()).validate()
+    assert {"bearer": []} in whole()["security"] and {"apiKey": []} in whole()["security"]
+
+
 def test_every_path_that_the_proxy_has_is_in_the_document(stage):
     told = httpx.get(f"{stage.url}/openapi.json").json()
     assert operations(told) == set(httpx.get(f"{stage.url}/.well-known/edgewright").json()["endpoints"])

@@ -4,6 +4,10 @@ export const isObject = (value) => value !== null && typeof value === "object" &
 
 export const isText = (value) => typeof value === "string";
 
+export const isName = (value) => isText(value) && value !== "";
+
+export const isFlag = (value) => typeof value === "boolean";
+
 /** Whether a value is one of the words that a table has. */
 export const isWordOf = (table, value) => isText(value) && Object.hasOwn(table, value);
 
@@ -13,12 +17,44 @@ export const isAbsent = (value) => value === undefined || value === null;
 /** A field that breaks its rule, e.g. `wrong("input", "must be a string")`. */
 export const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
 
+/**
+ * Fields that are given must be of their kinds.
+ * @param {object} given
+ * @param {Record<string, [fits: (value: unknown) => boolean, words: string]>} kinds
+ * @param {string} [at] what stands before their names
+ * @throws {EdgeError} invalid_request
+ */
+export function checkFields(given, kinds, at = "") {
+  for (const [name, [fits, words]] of Object.entries(kinds)) {
+    if (!isAbsent(given[name]) && !fits(given[name])) throw wrong(`${at}${name}`, `must be ${words}`);
+  }
+}
+
+/** What describes a function to a model, beside its name. */
+export const TOOL = { description: [isText, "a string"], parameters: [isObject, "a JSON schema"], strict: [isFlag, "true or false"] };
+
 /** A field that means something elsewhere, and what to do instead, e.g. `unsupported("background", "send no background")`. */
 export const unsupported = (param, fix) => new EdgeError("unsupported_parameter", `'${param}' is not supported here: ${fix}.`, { param });
 
 /** A part of a message, a tool or the like that is of a type that is not taken. */
 export const unsupportedType = ({ type }, param) =>
   new EdgeError("unsupported_parameter", `'${param}' is of a type that is not supported here: ${isText(type) ? type.slice(0, 64) : "none"}.`, { param });
+
+/** Ids that callers make up are kept in rows of an object, and come back as they are: longer than any client's. */
+const MOST_ID = 1_024;
+
+/** @throws {EdgeError} invalid_request: the id of a run, a message or the like is none */
+export function checkId(value, param) {
+  if (!isText(value) || value === "" || value.length > MOST_ID || !value.isWellFormed()) throw wrong(param, `must be a string of 1 to ${MOST_ID} characters`);
+  return value;
+}
+
+/** The strings that each object of a list must have: `checkTexts(list, "context", ["value"])`. */
+export function checkTexts(list, param, fields) {
+  for (const [index, each] of list.entries()) {
+    for (const field of fields) if (!isText(each[field])) throw wrong(`${param}[${index}].${field}`, "must be a string");
+  }
+}
 
 const ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
