@@ -1,6 +1,6 @@
 import { able } from "../capabilities/able.js";
 import { EdgeError } from "../errors.js";
-import { isObject, isText, wrong } from "./checks.js";
+import { isAbsent, isObject, isText, wrong } from "./checks.js";
 
 /**
  * The neutral chat request that every protocol decodes into, with OpenAI's chat completion as its base:
@@ -142,7 +142,7 @@ function checkMessage(message, index) {
   if (message === null || typeof message !== "object" || Array.isArray(message)) throw wrong(at, "must be an object");
   if (!ROLES.has(message.role)) throw wrong(`${at}.role`, `must be one of ${[...ROLES].join(", ")}`);
   const { content, tool_calls: calls } = message;
-  if (Array.isArray(calls) && !calls.every(isObject)) throw wrong(`${at}.tool_calls`, "must be a list of objects");
+  if (!isAbsent(calls) && !(Array.isArray(calls) && calls.every(isObject))) throw wrong(`${at}.tool_calls`, "must be a list of objects");
   if (typeof content === "string") return;
   if (Array.isArray(content)) return content.forEach((part, place) => checkPart(part, `${at}.content[${place}]`));
   const silent = message.role === "assistant" && (Array.isArray(calls) || message.function_call);

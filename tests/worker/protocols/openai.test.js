@@ -136,7 +136,9 @@ for (const [name, value] of Object.entries({ response_format: 1, stop: 5, tool_c
   MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);
 }
 MISTAKES.push([ask("x", { n: 2, stream: true }), "invalid_request", "n"]);
-MISTAKES.push([{ messages: [{ role: "assistant", tool_calls: [null] }] }, "invalid_request", "messages[0].tool_calls"]);
+for (const calls of [[null], "x", {}]) {
+  MISTAKES.push([{ messages: [{ role: "assistant", content: "x", tool_calls: calls }] }, "invalid_request", "messages[0].tool_calls"]);
+}
 
 for (const [body, code, param] of MISTAKES) {
   test(`${JSON.stringify(body).slice(0, 60)} is refused with 400 ${code} at ${param}`, async () => {
