@@ -1,6 +1,7 @@
 import { sha256, utf8 } from "../crypto/bytes.js";
 import { EdgeError } from "../errors.js";
 import { CONVERSATION_ID, isConversationId, wrong } from "../protocols/checks.js";
+import { parted } from "./history.js";
 import { directoryOf } from "./remote.js";
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -41,8 +42,9 @@ export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, 
   for (const name of ["logprobs", "n"]) {
     if (chat.settings[name] && chat.settings[name] !== 1) throw new EdgeError("unsupported_parameter", `'${name}' is not for conversations.`, { param: name });
   }
-  if (chat.messages.some((message) => utf8(JSON.stringify(message)).length > MOST_MESSAGE)) {
-    throw new EdgeError("request_too_large", `A message of a conversation has at most ${MOST_MESSAGE} bytes.`, { param: "messages" });
+  // Instructions are kept together.
+  if ([...chat.messages, parted(chat.messages).instructions].some((kept) => utf8(JSON.stringify(kept)).length > MOST_MESSAGE)) {
+    throw new EdgeError("request_too_large", `A message of a conversation, and its instructions together, have at most ${MOST_MESSAGE} bytes.`, { param: "messages" });
   }
   if (utf8(JSON.stringify(chat.told ?? null)).length > MOST_MESSAGE) {
     throw new EdgeError("request_too_large", `What a response tells of its request (instructions, tools, ...) has at most ${MOST_MESSAGE} bytes.`);
