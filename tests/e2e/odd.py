@@ -45,14 +45,21 @@ ODD = {
 
 
 @contextmanager
-def odd_upstreams():
-    """Serves each model under a base path of its own; yields the stack's `upstreams`, by the model's name."""
+def upstreams(scripted):
+    """Serves each model under a base path of its own.
+
+    Yields a stack's `upstreams`: these by the model's name, Workers AI, and the scripted upstream as `wall`.
+    """
     with HTTPServer(host="127.0.0.1") as server:
         for name, frames in ODD.items():
             told = [*frames, {"choices": [], "usage": USAGE}]
             body = "".join(f"data: {json.dumps(each)}\n\n" for each in told) + "data: [DONE]\n\n"
             server.expect_request(f"/{name}/chat/completions").respond_with_data(body, content_type="text/event-stream")
-        yield {name: served(server.url_for(f"/{name}")) for name in ODD}
+        yield {
+            "workers-ai": {"type": "workers-ai"},
+            "wall": served(scripted),
+            **{name: served(server.url_for(f"/{name}")) for name in ODD},
+        }
 
 
 def served(base_url):

@@ -8,17 +8,28 @@ import threading
 import time
 
 import httpx
+import pytest
 from edgewright.config.sections import Protocols
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.keys import new_client_key
 from edgewright.localcloud import LocalCloud
+from edgewright.paths import STATE_VARIABLE
 from edgewright.usage.schema import schema
 
 from .conftest import ROOT
 from .odd import targets
 
 KEY = new_client_key()
+# A limit that the key `limited` meets at its second request.
+FEW = {
+    "name": "few",
+    "per": "key",
+    "of": "requests",
+    "at_most": 1,
+    "window_seconds": 86_400,
+    "keys": ["limited"],
+}
 
 
 def stack(base_url):
@@ -55,9 +66,10 @@ class Stage:
 
     def __init__(self, folder, upstream, **changes):
         self.folder, self.upstream, self.changes = folder, upstream, changes
-        self.http = httpx.Client()
+        self.http, self.environment = httpx.Client(), pytest.MonkeyPatch()
 
     def __enter__(self):
+        self.environment.setenv(STATE_VARIABLE, str(self.folder))
         self.cloud = LocalCloud(state_dir=self.folder / "cloud").__enter__()
         self.deploy()
         return self
@@ -65,6 +77,7 @@ class Stage:
     def __exit__(self, *why):
         self.http.close()
         self.cloud.__exit__(*why)
+        self.environment.undo()
 
     def deploy(self, **changes):
         api = CloudflareApi(self.cloud.api_url, self.cloud.token)
@@ -72,7 +85,8 @@ class Stage:
             ROOT, "local", api=lambda: api, overrides={**stack(self.upstream.base_url), **self.changes, **changes}
         )
         engine.up(lambda *_: None)
-        self.url = engine.outputs(reveal=True)["url"]
+        self.outputs = engine.outputs(reveal=True)
+        self.url = self.outputs["url"]
         self.http.close()
         self.http = httpx.Client(base_url=f"{self.url}/v1", headers={"authorization": f"Bearer {KEY}"}, timeout=20)
 

@@ -4,15 +4,13 @@ import json
 
 import pytest
 from ag_ui.core import Event, EventType
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from pydantic import TypeAdapter
 
 from .ag_ui_client import CLIENTS, NODE, ag_ui_client, types
-from .odd import odd_upstreams, served, targets
+from .odd import targets, upstreams
 from .stage import KEY, Stage, fresh
 
-AI = "workers-ai"
 PAINT = {
     "name": "set_background",
     "description": "Sets the colour of the page",
@@ -25,15 +23,9 @@ pytestmark = pytest.mark.skipif(NODE is None, reason="the AG-UI clients need Nod
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ag-ui")
-
-    with ScriptedUpstream(0.05) as upstream, odd_upstreams() as odd, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
+    with ScriptedUpstream(0.05) as upstream, upstreams(upstream.base_url) as served:
         changes = {
-            "upstreams": {
-                AI: {"type": "workers-ai"},
-                "wall": served(upstream.base_url),
-                **odd,
-            },
+            "upstreams": served,
             "models": {
                 "small": targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"),
                 "mended": targets("@cf/fault/error-500", "@cf/openai/gpt-oss-120b"),

@@ -1,10 +1,10 @@
 """The Vercel AI SDK against the deployed Worker's plain `/v1`. Nothing here knows how the proxy works."""
 
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .node_client import node_client
+from .odd import targets
 from .stage import KEY, Stage
 
 SMALL, LARGE = "@cf/meta/llama-3.1-8b-instruct", "@cf/openai/gpt-oss-20b"
@@ -18,11 +18,8 @@ PERSON = {
 
 
 def changes():
-    def targets(*models):
-        return {"targets": [{"upstream": "ai", "model": model} for model in models]}
-
     return {
-        "upstreams": {"ai": {"type": "workers-ai"}},
+        "upstreams": {"workers-ai": {"type": "workers-ai"}},
         "models": {
             "good": targets(LARGE),
             "native": targets(SMALL),
@@ -39,10 +36,8 @@ def changes():
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ai-sdk")
-    with pytest.MonkeyPatch.context() as patch, ScriptedUpstream(0.02) as upstream:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **changes()) as made:
-            yield made
+    with ScriptedUpstream(0.02) as upstream, Stage(folder, upstream, **changes()) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import threading
 from http import HTTPStatus
 
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
@@ -78,10 +77,8 @@ def stage(tmp_path_factory, server):
         },
         "alert_secrets": SECRETS,
     }
-    with ScriptedUpstream(0) as upstream, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **changes) as made:
-            yield made
+    with ScriptedUpstream(0) as upstream, Stage(folder, upstream, **changes) as made:
+        yield made
 
 
 def key(name):

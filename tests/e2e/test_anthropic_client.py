@@ -11,16 +11,14 @@ import httpx
 import pytest
 from anthropic import beta_tool
 from edgewright.keys import new_client_key
-from edgewright.paths import STATE_VARIABLE
 from edgewright.usage import schema
 from edgewright_verify.upstream import WORDS, ScriptedUpstream
 from pydantic import BaseModel
 
 from .conftest import ROOT
-from .odd import odd_upstreams, served, targets
-from .stage import KEY, Stage, fresh
+from .odd import ODD, targets, upstreams
+from .stage import FEW, KEY, Stage, fresh
 
-AI = "workers-ai"
 NODE = shutil.which("node")
 TEXT = " ".join(WORDS)
 NARROW, LIMITED = new_client_key(), new_client_key()
@@ -34,15 +32,9 @@ WEATHER = {
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("anthropic")
-
-    with ScriptedUpstream(0.05) as upstream, odd_upstreams() as odd, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
+    with ScriptedUpstream(0.05) as upstream, upstreams(upstream.base_url) as served:
         changes = {
-            "upstreams": {
-                AI: {"type": "workers-ai"},
-                "wall": served(upstream.base_url),
-                **odd,
-            },
+            "upstreams": served,
             "models": {
                 "small": {**targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"), "aliases": ["claude-here"]},
                 "large": targets("@cf/openai/gpt-oss-120b"),
@@ -51,24 +43,12 @@ def stage(tmp_path_factory):
                 "silent": {"targets": [{"upstream": "wall", "model": "silence", "timeouts": {"connect_ms": 200}}]},
                 "filtered": targets("@cf/fault/filter"),
                 **{name: targets(name, upstream="wall") for name in ("good", "cut", "slow")},
-                **{name: targets(name, upstream=name) for name in odd},
+                **{name: targets(name, upstream=name) for name in ODD},
             },
             "default_model": "small",
             "cache": {"enabled": True, "kv": False},
             "usage": {"enabled": True},
-            "limits": {
-                "max_body_bytes": 65_536,
-                "rules": [
-                    {
-                        "name": "few",
-                        "per": "key",
-                        "of": "requests",
-                        "at_most": 1,
-                        "window_seconds": 86_400,
-                        "keys": ["limited"],
-                    }
-                ],
-            },
+            "limits": {"max_body_bytes": 65_536, "rules": [FEW]},
             "auth": {
                 "keys": {
                     "demo": {"tenant": "demo"},

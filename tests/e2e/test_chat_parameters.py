@@ -5,7 +5,6 @@ import json
 import openai
 import pydantic
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .node_client import node_client
@@ -53,10 +52,8 @@ def changes(base_url):
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parameters")
-    with pytest.MonkeyPatch.context() as patch, ScriptedUpstream(0.02) as upstream:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **changes(upstream.base_url)) as made:
-            yield made
+    with ScriptedUpstream(0.02) as upstream, Stage(folder, upstream, **changes(upstream.base_url)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from edgewright_verify.upstream.script import TEXT
 from openai import OpenAI
@@ -21,10 +20,8 @@ def upstream():
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory, upstream):
     folder = tmp_path_factory.mktemp("conversations")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream) as made:
-            yield made
+    with Stage(folder, upstream) as made:
+        yield made
 
 
 def test_the_official_client_talks_over_two_turns(stage):

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from ag_ui.core import Event
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from edgewright_verify.upstream.script import TEXT
 from pydantic import TypeAdapter
@@ -25,8 +24,7 @@ PAINT = {
 
 @contextmanager
 def deployed(folder, **more):
-    with ScriptedUpstream(0.2) as upstream, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
+    with ScriptedUpstream(0.2) as upstream:
         changes = {
             "upstreams": {
                 "workers-ai": {"type": "workers-ai"},

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from edgewright.keys import new_client_key
-from edgewright.paths import STATE_VARIABLE
 from edgewright.usage import schema
 from edgewright_verify.upstream import ScriptedUpstream
 from edgewright_verify.upstream.script import TEXT
@@ -55,10 +54,8 @@ def changes(base_url):
 
 @contextmanager
 def staged(folder, **more):
-    with ScriptedUpstream(0.02) as upstream, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **changes(upstream.base_url), **more) as made:
-            yield made
+    with ScriptedUpstream(0.02) as upstream, Stage(folder, upstream, **changes(upstream.base_url), **more) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,19 @@
 """The example chat in a real browser, on three versions of CopilotKit: it streams, acts, stops, and is reloaded."""
 
-import functools
 import json
 import shutil
 import subprocess
-import threading
 from contextlib import suppress
-from http.server import ThreadingHTTPServer
 
 import httpx
 import pytest
 from edgewright.localcloud.runtime.install import npm_ci
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from playwright.sync_api import expect, sync_playwright
 
+from .browser import CHROMIUM, FLAGS, pages_of
 from .conftest import ROOT
 from .stage import KEY, Stage, fresh
-from .test_page import CHROMIUM, FLAGS, Quiet
 
 FOLDER = ROOT / "examples" / "copilotkit-chat"
 VERSIONS = ["1.10", "1.60", "1.74"]
@@ -46,11 +42,8 @@ def pages():
 
 @pytest.fixture(scope="module")
 def origin(pages):
-    handler = functools.partial(Quiet, directory=str(pages))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with pages_of(pages) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +58,8 @@ def stage(tmp_path_factory, origin):
         "protocols": {"copilotkit": True, "copilotkit_graphql": True},
         "cors": {"origins": [origin]},
     }
-    with ScriptedUpstream() as unused, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, unused, **changes) as made:
-            yield made
+    with ScriptedUpstream() as unused, Stage(folder, unused, **changes) as made:
+        yield made
 
 
 @pytest.fixture(params=VERSIONS)

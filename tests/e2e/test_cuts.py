@@ -7,7 +7,6 @@ import secrets
 
 import httpx
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .stage import KEY, Stage, fresh
@@ -19,10 +18,8 @@ READERS = 8
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cuts")
-    with pytest.MonkeyPatch.context() as patch, ScriptedUpstream(0.01) as upstream:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream) as made:
-            yield made
+    with ScriptedUpstream(0.01) as upstream, Stage(folder, upstream) as made:
+        yield made
 
 
 async def read(client, path, left, most):

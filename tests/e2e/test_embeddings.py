@@ -2,10 +2,10 @@
 
 import openai
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .node_client import node_client
+from .odd import targets
 from .stage import KEY, Stage
 
 BASE, FAULTY = "@cf/baai/bge-base-en-v1.5", "@cf/fault/error-500"
@@ -14,11 +14,8 @@ RULE = {"name": "some", "per": "key", "of": "tokens", "at_most": 60, "window_sec
 
 
 def changes():
-    def targets(*models):
-        return {"targets": [{"upstream": "ai", "model": model} for model in models]}
-
     return {
-        "upstreams": {"ai": {"type": "workers-ai"}},
+        "upstreams": {"workers-ai": {"type": "workers-ai"}},
         "models": {
             "good": targets("@cf/openai/gpt-oss-20b"),
             "embed": targets(BASE),
@@ -38,11 +35,9 @@ def changes():
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("embeddings")
-    with pytest.MonkeyPatch.context() as patch, ScriptedUpstream(0.02) as upstream:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **changes()) as made:
-            made.deploy(**beside(made.cloud))
-            yield made
+    with ScriptedUpstream(0.02) as upstream, Stage(folder, upstream, **changes()) as made:
+        made.deploy(**beside(made.cloud))
+        yield made
 
 
 def beside(cloud):
@@ -149,7 +144,7 @@ def test_a_model_for_vectors_does_not_chat(client, play):
 
 def test_the_next_target_answers_where_the_first_fails_and_nobody_where_all_do(client):
     raw = client.embeddings.with_raw_response.create(model="shaky", input="fall back")
-    assert (raw.headers["x-edge-target"], raw.headers["x-edge-attempts"]) == (f"ai/{BASE}", "2")
+    assert (raw.headers["x-edge-target"], raw.headers["x-edge-attempts"]) == (f"workers-ai/{BASE}", "2")
     assert len(raw.parse().data[0].embedding) == 768
     with pytest.raises(openai.InternalServerError) as caught:
         client.embeddings.create(model="nothing", input="fall down")

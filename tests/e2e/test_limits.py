@@ -9,7 +9,6 @@ import aiohttp
 import httpx
 import pytest
 from edgewright.keys import new_client_key
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .stage import KEY, Stage, fresh
@@ -44,8 +43,7 @@ def stage(tmp_path_factory):
         "auth": {"keys": {"demo": {"tenant": "demo"}, **{name: {"tenant": "demo"} for name in KEYS}}},
         "client_keys": {"demo": KEY, **KEYS},
     }
-    with ScriptedUpstream(0) as upstream, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
+    with ScriptedUpstream(0) as upstream:
         models = {name: {"targets": [{"upstream": "wall", "model": name, "price": PRICE}]} for name in ("good", "slow")}
         with Stage(folder, upstream, models=models, **changes) as made:
             yield made

@@ -5,7 +5,6 @@ from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.errors import ApiError
 from edgewright.localcloud import LocalCloud
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .conftest import ROOT
@@ -22,8 +21,7 @@ def upstream():
 
 
 @pytest.fixture
-def stage(tmp_path, upstream, monkeypatch):
-    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path))
+def stage(tmp_path, upstream):
     with Stage(tmp_path, upstream) as made:
         yield made
 

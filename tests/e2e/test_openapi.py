@@ -4,7 +4,6 @@ import httpx
 import pytest
 import schemathesis
 from edgewright.openapi import METHODS, whole
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.runner import Options, examine
 from edgewright_verify.upstream import ScriptedUpstream
 from hypothesis import HealthCheck, given, settings
@@ -33,10 +32,8 @@ def operations(document):
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("openapi")
-    with ScriptedUpstream(0.05) as upstream, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **EVERY_PROTOCOL) as made:
-            yield made
+    with ScriptedUpstream(0.05) as upstream, Stage(folder, upstream, **EVERY_PROTOCOL) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +80,12 @@ def test_what_is_there_is_as_the_document_says(api, stage):
     for part in ("messages", "events", "state"):
         check(f"GET /copilotkit/threads/{{id}}/{part}", id="thread")
     check("DELETE /v1/conversations/{id}", id="talk")
+
+
+def test_the_document_is_openapi(api):
+    api.validate()
+    schemathesis.openapi.from_dict(whole()).validate()
+    assert {"bearer": []} in whole()["security"] and {"apiKey": []} in whole()["security"]
 
 
 def test_every_path_that_the_proxy_has_is_in_the_document(stage):

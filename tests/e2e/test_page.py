@@ -1,55 +1,28 @@
 """The example page in a real browser: it streams over the socket, loses its connection, and goes on."""
 
-import functools
-import shutil
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from edgewright_verify.upstream.script import TEXT
 from playwright.sync_api import expect, sync_playwright
 
+from .browser import CHROMIUM, FLAGS, pages_of
 from .conftest import ROOT
 from .stage import KEY, Stage, fresh
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def origin():
-    """Serves the examples to the browser."""
-    handler = functools.partial(Quiet, directory=str(ROOT / "examples"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with pages_of(ROOT / "examples") as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory, origin):
     folder = tmp_path_factory.mktemp("page")
-    with ScriptedUpstream(0.5) as upstream, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, cors={"origins": [origin]}) as made:
-            yield made
+    with ScriptedUpstream(0.5) as upstream, Stage(folder, upstream, cors={"origins": [origin]}) as made:
+        yield made
 
 
 @pytest.fixture

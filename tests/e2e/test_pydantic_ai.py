@@ -4,13 +4,13 @@ import asyncio
 
 import pydantic
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from openai import AsyncOpenAI
 from pydantic_ai import Agent, BinaryContent, ModelHTTPError, NativeOutput, UsageLimitExceeded, UsageLimits
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
+from .odd import targets
 from .stage import KEY, Stage
 
 PIXEL = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -22,11 +22,8 @@ class City(pydantic.BaseModel):
 
 
 def changes():
-    def targets(*models):
-        return {"targets": [{"upstream": "ai", "model": model} for model in models]}
-
     return {
-        "upstreams": {"ai": {"type": "workers-ai"}},
+        "upstreams": {"workers-ai": {"type": "workers-ai"}},
         "models": {
             "good": targets("@cf/openai/gpt-oss-20b"),
             "native": targets("@cf/meta/llama-3.3-70b-instruct-fp8-fast"),
@@ -40,10 +37,8 @@ def changes():
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pydantic-ai")
-    with pytest.MonkeyPatch.context() as patch, ScriptedUpstream(0.02) as upstream:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **changes()) as made:
-            yield made
+    with ScriptedUpstream(0.02) as upstream, Stage(folder, upstream, **changes()) as made:
+        yield made
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import httpx
 import openai
 import pytest
 from edgewright.keys import new_client_key
-from edgewright.paths import STATE_VARIABLE
 from edgewright.usage import schema
 from edgewright_verify.upstream import WORDS, ScriptedUpstream
 from openai import AsyncOpenAI, OpenAI
@@ -22,10 +21,9 @@ from pydantic_ai.models.openai import OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from .conftest import ROOT
-from .odd import odd_upstreams, served, targets
-from .stage import KEY, Stage, fresh
+from .odd import ODD, targets, upstreams
+from .stage import FEW, KEY, Stage, fresh
 
-AI = "workers-ai"
 NODE = shutil.which("node")
 TEXT = " ".join(WORDS)
 LIMITED = new_client_key()
@@ -41,37 +39,20 @@ WEATHER = {
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("responses")
-
-    with ScriptedUpstream(0.05) as upstream, odd_upstreams() as odd, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
+    with ScriptedUpstream(0.05) as upstream, upstreams(upstream.base_url) as served:
         changes = {
-            "upstreams": {
-                AI: {"type": "workers-ai"},
-                "wall": served(upstream.base_url),
-                **odd,
-            },
+            "upstreams": served,
             "models": {
                 "small": targets("@cf/meta/llama-3.1-8b-instruct-fp8-fast"),
                 "large": targets("@cf/openai/gpt-oss-120b"),
                 "mended": targets("@cf/fault/error-500", "@cf/openai/gpt-oss-120b"),
                 **{name: targets(name, upstream="wall") for name in ("good", "cut", "slow", "content-filter")},
-                **{name: targets(name, upstream=name) for name in odd},
+                **{name: targets(name, upstream=name) for name in ODD},
             },
             "default_model": "small",
             "cache": {"enabled": True, "kv": False},
             "usage": {"enabled": True},
-            "limits": {
-                "rules": [
-                    {
-                        "name": "few",
-                        "per": "key",
-                        "of": "requests",
-                        "at_most": 1,
-                        "window_seconds": 86_400,
-                        "keys": ["limited"],
-                    }
-                ],
-            },
+            "limits": {"rules": [FEW]},
             "auth": {"keys": {"demo": {"tenant": "demo"}, "limited": {"tenant": "demo"}}},
             "client_keys": {"demo": KEY, "limited": LIMITED},
             "protocols": {"responses": True, "completions": True},

@@ -7,7 +7,6 @@ import random
 import aiohttp
 import httpx
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from edgewright_verify.upstream.script import TEXT
 
@@ -19,10 +18,8 @@ AUTHORISED = {"authorization": f"Bearer {KEY}"}
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sockets")
-    with ScriptedUpstream(0.05) as upstream, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, cors={"origins": ["https://app.example"]}) as made:
-            yield made
+    with ScriptedUpstream(0.05) as upstream, Stage(folder, upstream, cors={"origins": ["https://app.example"]}) as made:
+        yield made
 
 
 class Talk:

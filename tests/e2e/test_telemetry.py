@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 import opentelemetry.semconv
 import pytest
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -108,12 +107,7 @@ def changes(base_url, collector):
 def held(tmp_path_factory):
     """The stage and its collector."""
     folder = tmp_path_factory.mktemp("telemetry")
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        ScriptedUpstream(0.02) as upstream,
-        HTTPServer("127.0.0.1", 0, threaded=True) as server,
-    ):
-        patch.setenv(STATE_VARIABLE, str(folder))
+    with ScriptedUpstream(0.02) as upstream, HTTPServer("127.0.0.1", 0, threaded=True) as server:
         collector = Collector(server)
         with Stage(folder, upstream, **changes(upstream.base_url, collector)) as stage:
             yield stage, collector

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from edgewright.cli.app import app
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from typer.testing import CliRunner
 
@@ -38,10 +37,8 @@ def changes(base_url):
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("usage")
-    with pytest.MonkeyPatch.context() as patch, ScriptedUpstream(0.02) as upstream:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with Stage(folder, upstream, **changes(upstream.base_url)) as made:
-            yield made
+    with ScriptedUpstream(0.02) as upstream, Stage(folder, upstream, **changes(upstream.base_url)) as made:
+        yield made
 
 
 @pytest.fixture

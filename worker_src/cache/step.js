@@ -68,8 +68,8 @@ function fitting(store, { read, maxAge }) {
   return (entry) => read && entry && !store.expired(entry, now) && (maxAge === null || now - entry.at <= maxAge * 1000);
 }
 
-const sizeOf = ({ content, reasoning, tool_calls: calls }) =>
-  (content ?? "").length + (reasoning ?? "").length + (calls?.length ? JSON.stringify(calls).length : 0);
+const sizeOf = ({ content, reasoning, tool_calls: calls, vectors }) =>
+  (content ?? "").length + (reasoning ?? "").length + [calls, vectors].reduce((size, list) => size + (list?.length ? JSON.stringify(list).length : 0), 0);
 
 function hit(context, { at, target, answer }) {
   Object.assign(context.facts, { cache: "HIT", target, age: Math.max(0, Math.floor((Date.now() - at) / 1000)) });

@@ -1,4 +1,5 @@
 import { EdgeError } from "../errors.js";
+import { wrong } from "./checks.js";
 
 /** A caller who is cut while it sends never sees the refusal, so this many bytes too many are read and dropped. */
 const MOST_DISCARDED = 33_554_432;
@@ -33,7 +34,24 @@ export function jsonObject(text) {
   if (!fits(value, MOST_DEPTH)) {
     throw new EdgeError("invalid_request", `The body is nested more than ${MOST_DEPTH} levels deep.`);
   }
+  const broken = ESCAPED_HALF.test(text) ? halfIn(value, "") : null;
+  if (broken !== null) throw wrong(broken, "holds half a character (a lone UTF-16 surrogate): cut texts between characters");
   return value;
+}
+
+/** Halves of characters come as escapes only: UTF-8 has none. Most are pairs. */
+const ESCAPED_HALF = /\\u[dD][89a-fA-F]/;
+
+/** Where a text is that is not well formed, null if none is: servers of models fail at it, which would speak against them. */
+function halfIn(value, at) {
+  if (typeof value === "string") return value.isWellFormed() ? null : at;
+  if (value === null || typeof value !== "object") return null;
+  for (const [key, inner] of Object.entries(value)) {
+    if (!key.isWellFormed()) return at || "body";
+    const found = halfIn(inner, Array.isArray(value) ? `${at}[${key}]` : at ? `${at}.${key}` : key);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** Whether a value is nested at most `levels` deep; looks no deeper than that, so that nothing overflows the stack. */

@@ -1,6 +1,6 @@
 import { able } from "../capabilities/able.js";
 import { EdgeError } from "../errors.js";
-import { isAbsent, isObject, isText, wrong } from "./checks.js";
+import { TOOL, checkFields, isAbsent, isFlag, isName, isObject, isText, wrong } from "./checks.js";
 
 /**
  * The neutral chat request that every protocol decodes into, with OpenAI's chat completion as its base:
@@ -36,14 +36,32 @@ const AT_LEAST_ONE = ["max_tokens", "max_completion_tokens", "n"];
 
 /** Kinds of further settings: what they must be, and in words. */
 const KINDS = {
-  response_format: [isObject, "an object"],
+  response_format: [(value) => isText(value?.type), "an object with a type"],
   stop: [(value) => isText(value) || (Array.isArray(value) && value.every(isText)), "a string or a list of strings"],
   tool_choice: [(value) => isText(value) || isObject(value), "a string or an object"],
   logit_bias: [isObject, "an object"],
-  logprobs: [(value) => typeof value === "boolean", "true or false"],
+  logprobs: [isFlag, "true or false"],
+  parallel_tool_calls: [isFlag, "true or false"],
+  functions: [(value) => Array.isArray(value) && value.every(isObject), "a list of objects"],
+  reasoning_effort: [isText, "a string"],
+  service_tier: [isText, "a string"],
   user: [isText, "a string"],
   safety_identifier: [isText, "a string"],
   metadata: [isObject, "an object"],
+};
+
+/** The same of what a message holds beside its role and content, and of what a part must hold by its type. */
+const FIELDS = {
+  tool_calls: [(value) => Array.isArray(value) && value.every(isObject), "a list of objects"],
+  tool_call_id: [isText, "a string"],
+  name: [isText, "a string"],
+  refusal: [isText, "a string"],
+};
+const PARTS = {
+  text: { text: [isText, "a string"] },
+  refusal: { refusal: [isText, "a string"] },
+  image_url: { image_url: [(value) => isText(value?.url), "an object with a url"] },
+  input_audio: { input_audio: [isObject, "an object"] },
 };
 
 /**
@@ -142,16 +160,20 @@ function checkMessage(message, index) {
   if (message === null || typeof message !== "object" || Array.isArray(message)) throw wrong(at, "must be an object");
   if (!ROLES.has(message.role)) throw wrong(`${at}.role`, `must be one of ${[...ROLES].join(", ")}`);
   const { content, tool_calls: calls } = message;
-  if (!isAbsent(calls) && !(Array.isArray(calls) && calls.every(isObject))) throw wrong(`${at}.tool_calls`, "must be a list of objects");
+  checkFields(message, FIELDS, `${at}.`);
   if (typeof content === "string") return;
   if (Array.isArray(content)) return content.forEach((part, place) => checkPart(part, `${at}.content[${place}]`));
-  const silent = message.role === "assistant" && (Array.isArray(calls) || message.function_call);
+  const silent = message.role === "assistant" && (calls || message.function_call);
   if (!silent || (content !== null && content !== undefined)) throw wrong(`${at}.content`, "must be a string or a list of parts");
   return undefined;
 }
 
 function checkPart(part, at) {
-  if (part === null || typeof part !== "object" || typeof part.type !== "string") throw wrong(at, "must be an object with a type");
+  if (!isText(part?.type)) throw wrong(at, "must be an object with a type");
+  if (Object.hasOwn(PARTS, part.type)) {
+    for (const name of Object.keys(PARTS[part.type])) if (isAbsent(part[name])) throw wrong(`${at}.${name}`, "is missing");
+    checkFields(part, PARTS[part.type], `${at}.`);
+  }
 }
 
 /** @throws {EdgeError} invalid_request: a setting that is known and not as it must be */
@@ -166,18 +188,22 @@ export function checkSettings(settings) {
     if (value !== undefined && value !== null && !Number.isInteger(value)) throw wrong(name, "must be a whole number");
   }
   for (const name of AT_LEAST_ONE) if (Number.isInteger(settings[name]) && settings[name] < 1) throw wrong(name, "must be at least 1");
-  for (const [name, [fits, words]] of Object.entries(KINDS)) {
-    const value = settings[name];
-    if (value !== undefined && value !== null && !fits(value)) throw wrong(name, `must be ${words}`);
-  }
-  if (settings.tools !== undefined && settings.tools !== null) checkTools(settings.tools);
+  checkFields(settings, KINDS);
+  if (!isAbsent(settings.tools)) checkTools(settings.tools);
+  checkChoice(settings);
 }
 
 function checkTools(tools) {
   if (!Array.isArray(tools)) throw wrong("tools", "must be a list");
   tools.forEach((tool, index) => {
-    if (tool?.type !== "function" || typeof tool.function?.name !== "string") {
-      throw wrong(`tools[${index}]`, "must be {type: 'function', function: {name, ...}}");
-    }
+    if (tool?.type !== "function" || !isName(tool.function?.name)) throw wrong(`tools[${index}]`, "must be {type: 'function', function: {name, ...}}");
+    checkFields(tool.function, TOOL, `tools[${index}].function.`);
   });
+}
+
+/** A model cannot call what it is not given. */
+function checkChoice({ tools, tool_choice: choice }) {
+  if (choice?.type !== "function") return;
+  const name = choice.function?.name;
+  if (!(tools ?? []).some((tool) => tool.function.name === name)) throw wrong("tool_choice", "must name one of the tools");
 }

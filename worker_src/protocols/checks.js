@@ -4,6 +4,10 @@ export const isObject = (value) => value !== null && typeof value === "object" &
 
 export const isText = (value) => typeof value === "string";
 
+export const isName = (value) => isText(value) && value !== "";
+
+export const isFlag = (value) => typeof value === "boolean";
+
 /** Whether a value is one of the words that a table has. */
 export const isWordOf = (table, value) => isText(value) && Object.hasOwn(table, value);
 
@@ -12,6 +16,22 @@ export const isAbsent = (value) => value === undefined || value === null;
 
 /** A field that breaks its rule, e.g. `wrong("input", "must be a string")`. */
 export const wrong = (param, rule) => new EdgeError("invalid_request", `'${param}' ${rule}.`, { param });
+
+/**
+ * Fields that are given must be of their kinds.
+ * @param {object} given
+ * @param {Record<string, [fits: (value: unknown) => boolean, words: string]>} kinds
+ * @param {string} [at] what stands before their names
+ * @throws {EdgeError} invalid_request
+ */
+export function checkFields(given, kinds, at = "") {
+  for (const [name, [fits, words]] of Object.entries(kinds)) {
+    if (!isAbsent(given[name]) && !fits(given[name])) throw wrong(`${at}${name}`, `must be ${words}`);
+  }
+}
+
+/** What describes a function to a model, beside its name. */
+export const TOOL = { description: [isText, "a string"], parameters: [isObject, "a JSON schema"], strict: [isFlag, "true or false"] };
 
 /** A field that means something elsewhere, and what to do instead, e.g. `unsupported("background", "send no background")`. */
 export const unsupported = (param, fix) => new EdgeError("unsupported_parameter", `'${param}' is not supported here: ${fix}.`, { param });

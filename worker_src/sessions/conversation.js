@@ -1,19 +1,15 @@
-import { able } from "../capabilities/able.js";
 import { newFacts } from "../context.js";
 import { EdgeError, asEdgeError, errorResponse } from "../errors.js";
-import { tokensOf } from "../protocols/chat.js";
 import { Directory } from "./directory.js";
-import { entriesOf, news, parted, turnsOf, windowed } from "./history.js";
+import { entriesOf } from "./history.js";
 import { follow } from "./log.js";
+import { prompted } from "./prompt.js";
 import { askObject, plainOf } from "./remote.js";
 import { Run } from "./run.js";
 import { Store } from "./store.js";
 
 /** While a run goes on the object is woken so often, so that it is not put away in the middle of it. */
 const AWAKE_MS = 20_000;
-
-/** A model that failed to summarise is not asked again for so long, so that not every turn waits for it. */
-const RESTING_MS = 300_000;
 
 /** So many turns may wait for the one that runs. */
 const MOST_QUEUED = 32;
@@ -26,6 +22,8 @@ const MOST_QUEUED = 32;
  * they ask is in sessions/remote.js.
  */
 export function conversation(config, answer, { sockets, goesOn, summarise, relisted, lost }) {
+  const ask = prompted(config, answer, { summarise, relisted });
+
   return class Conversation {
     #store;
     #directory;
@@ -171,7 +169,7 @@ export function conversation(config, answer, { sockets, goesOn, summarise, relis
       this.#store.start(run.id);
       const { signal } = run;
       const context = this.#contextOf(run.id, turn, { signal, waitUntil: (promise) => run.besides(promise) });
-      return { context, outcome: this.#answered(run.id, context) };
+      return { context, outcome: ask(this.#store, run.id, context) };
     }
 
     /** The record of a turn, as the steps that answer know it. */
@@ -192,60 +190,6 @@ export function conversation(config, answer, { sockets, goesOn, summarise, relis
         afterwards: this.#afterwards,
         facts: newFacts(),
       };
-    }
-
-    async #answered(run, context) {
-      const turn = context.chat.turn ? relisted(this.#store, run, context.chat) : this.#added(run, context.chat.onward);
-      context.chat.messages = await this.#window(turn, context);
-      context.chat.targets = able(context.chat); // what was said before may hold what not every target reads
-      return answer(context);
-    }
-
-    /** What this turn adds to what is known; kept as its messages. */
-    #added(run, onward) {
-      const known = this.#store.told().map(({ message }) => message);
-      const sent = this.#store.messagesOf(run);
-      const { instructions } = parted(sent);
-      const before = this.#store.fact("instructions") ?? [];
-      const held = onward ? [...before, ...instructions] : instructions;
-      const changed = instructions.length > 0 && JSON.stringify(held) !== JSON.stringify(before);
-      const said = onward ? parted(sent).talk : news(known, sent);
-      this.#store.replaceMessages(run, [...(changed ? instructions : []), ...said].map((message) => ({ message })));
-      if (changed) this.#store.keep("instructions", held);
-      const talk = (messages) => parted(messages).talk;
-      return { instructions: [...(onward?.instructions ?? []), ...(changed ? held : before)], added: talk(said), talk };
-    }
-
-    /**
-     * What the model is told: the instructions, as much of the talk as fits, and the new messages. `talk` gives what of a turn's messages
-     * is no instruction.
-     */
-    async #window({ instructions, added, talk }, context) {
-      const turns = [...turnsOf(this.#store.told())].map(([run, messages]) => ({ run, messages: talk(messages) }));
-      const most = config.sessions.max_context_tokens;
-      const budget = most === null ? Infinity : most - tokensOf([...instructions, ...added]);
-      const before = await (summarise ? this.#summarised(turns, budget, context) : windowed(turns.map(({ messages }) => messages), budget).messages);
-      return [...instructions, ...before, ...added];
-    }
-
-    async #summarised(turns, budget, context) {
-      const before = this.#store.fact("summary");
-      const failed = this.#store.fact("unsummarised");
-      const resting = failed !== null && Date.now() - failed < RESTING_MS;
-      const { held, messages, failed: failing } = await summarise({ turns, held: before, budget, resting }, (chat) => this.#aside(context, chat));
-      if (held !== before) this.#store.keep("summary", held);
-      if (failing) this.#store.keep("unsummarised", Date.now());
-      return messages;
-    }
-
-    /** The text that a model answers to a chat of the conversation's own, on behalf of the turn's caller. */
-    async #aside(context, { model: name, messages, settings }) {
-      const { user, safety_identifier: person } = context.chat.settings;
-      const model = name ?? context.chat.model;
-      const chat = { model, requested: model, targets: config.models[model].targets, messages, stream: false, settings: { user, safety_identifier: person, ...settings } };
-      const { answer: { content } } = await answer({ ...context, kind: "summary", started: Date.now(), chat, facts: newFacts() });
-      if (!content) throw new Error("an answer without text");
-      return content;
     }
 
     async #whole({ deleting }) {

@@ -142,6 +142,8 @@ export class EventReader {
   /** Whether the model speaks OpenAI's shape, whose streams tell a finish reason. */
   #chosen = false;
   #ids = new Map();
+  /** What has come of calls before their names, by their places: clients learn a call's name with its beginning. */
+  #unnamed = new Map();
   ended = false;
   /** The model that answers, as its upstream calls it. */
   model = null;
@@ -198,9 +200,9 @@ export class EventReader {
     return this.#finish ?? (this.complete ? (this.#called ? "tool_calls" : "stop") : null);
   }
 
-  /** Whether the model said that it has finished: by a reason, or by [DONE] in the shape that knows no reasons. */
+  /** Whether the model said that it has finished, by a reason or by [DONE] in the shape that knows no reasons; a call without a name is not whole. */
   get complete() {
-    return this.#finish !== null || (this.ended && !this.#chosen);
+    return this.#unnamed.size === 0 && (this.#finish !== null || (this.ended && !this.#chosen));
   }
 
   #choice(choice) {
@@ -212,7 +214,7 @@ export class EventReader {
     if (reasoning) events.push({ type: "reasoning", text: text(reasoning) });
     if (delta.refusal) events.push({ type: "refusal", text: text(delta.refusal) });
     if (delta.content) events.push({ type: "delta", text: text(delta.content), ...(choice.logprobs ? { logprobs: choice.logprobs } : {}) });
-    for (const call of Array.isArray(delta.tool_calls) ? delta.tool_calls : []) if (call) events.push(this.#toolCall(call));
+    for (const call of Array.isArray(delta.tool_calls) ? delta.tool_calls : []) if (call) events.push(...this.#toolCall(call));
     return events;
   }
 
@@ -226,15 +228,22 @@ export class EventReader {
     return typeof name === "string" ? this.#ids.size : place;
   }
 
-  #toolCall({ index: given, id, function: named = {} }) {
+  #toolCall({ index: given, id, function: named }) {
     this.#called = true;
-    const place = this.#place(given, id, named.name);
-    const first = !this.#ids.has(place);
-    if (first && typeof named.name !== "string") throw new UpstreamFailure("malformed");
-    if (first) this.#ids.set(place, callId(id));
-    const held = named.arguments;
-    const fragment = held === undefined || held === null ? "" : text(held);
-    return { type: "tool_call", index: place, ...(first ? { id: this.#ids.get(place) } : {}), ...(typeof named.name === "string" ? { name: named.name } : {}), arguments: fragment };
+    const place = this.#place(given, id, named?.name);
+    if (!this.#ids.has(place)) {
+      this.#ids.set(place, callId(id));
+      this.#unnamed.set(place, "");
+    }
+    const fragment = text(named?.arguments);
+    if (!this.#unnamed.has(place)) return [{ type: "tool_call", index: place, arguments: fragment }];
+    const held = this.#unnamed.get(place) + fragment;
+    if (typeof named?.name !== "string" || named.name === "") {
+      this.#unnamed.set(place, held);
+      return [];
+    }
+    this.#unnamed.delete(place);
+    return [{ type: "tool_call", index: place, id: this.#ids.get(place), name: named.name, arguments: held }];
   }
 
   #response(chunk) {

@@ -263,6 +263,7 @@ def test_a_secret_never_shows_in_a_finding():
         {"otlp_headers": {"authorization": "canary\n"}},
         {"otlp_headers": {"authorization": 12345678}},
         {**COUNTED, "observability": {"otlp": {"endpoint": "https://u:canary@otel.example"}}},
+        {"upstreams": {"own": {"type": "openai-compatible", "base_url": "https://x.example/v1", "key": "canary"}}},
     ):
         assert not any("canary" in finding or "12345678" in finding for finding in findings(**changes))
 

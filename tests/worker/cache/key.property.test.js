@@ -47,7 +47,7 @@ const message = fc.record(
   },
   { requiredKeys: ["role", "content"] },
 );
-const tool = fc.record({ type: fc.constant("function"), function: fc.record({ name: jsText, parameters: object }) });
+const tool = fc.record({ type: fc.constant("function"), function: fc.record({ name: jsText.filter(Boolean), parameters: object }) });
 const body = fc.record(
   {
     messages: fc.array(message, { minLength: 1, maxLength: 3 }),
@@ -60,7 +60,7 @@ const body = fc.record(
     tool_choice: fc.constantFrom("none", "required"),
     logprobs: fc.constant(true),
     tools: fc.array(tool, { minLength: 1, maxLength: 2 }),
-    response_format: object,
+    response_format: object.map((held) => ({ ...held, type: "json_schema" })),
     logit_bias: fc.record({ 1: fc.integer(), 2: fc.integer() }),
   },
   { requiredKeys: ["messages"] },

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { agUi } from "../../../worker_src/protocols/ag_ui/protocol.js";
+import { anthropic } from "../../../worker_src/protocols/anthropic/protocol.js";
+import { responses } from "../../../worker_src/protocols/responses/protocol.js";
 import { answers, ask, chunks, harness, json, openaiAnswer, target, textOf } from "../fixture.js";
 
 const ABILITIES = ["chat", "embeddings", "tools", "json_mode", "json_schema", "vision", "image_urls", "audio", "files", "n", "logprobs", "seed", "stop", "reasoning", "streaming"];
@@ -78,6 +80,26 @@ test("every protocol's chat is held against what its model can", async () => {
   const response = await fetch("/agent/default/run", { method: "POST", body: run });
   assert.deepEqual([response.status, (await response.json()).error.param, calls.length], [400, "messages[0].content[0]", 0]);
 });
+
+const ASKED = { "/v1/messages": { model: "m", max_tokens: 9, messages: [{ role: "user", content: "x" }] }, "/v1/responses": { model: "m", input: "x" } };
+const FORMAT = { type: "json_schema", schema: { type: "object" } };
+for (const [ability, path, asked, param] of [
+  ["stop", "/v1/messages", { stop_sequences: ["END"] }, "stop_sequences"],
+  ["reasoning", "/v1/messages", { output_config: { effort: "low" } }, "output_config.effort"],
+  ["json_schema", "/v1/messages", { output_config: { format: FORMAT } }, "output_config.format"],
+  ["reasoning", "/v1/responses", { reasoning: { effort: "low" } }, "reasoning.effort"],
+  ["json_schema", "/v1/responses", { text: { format: { ...FORMAT, name: "x" } } }, "text.format"],
+]) {
+  test(`what asks for ${ability} at ${path} is called ${param}, as its caller wrote it`, async () => {
+    const { fetch, calls } = lacking(without(ability), { protocols: { anthropic, responses } });
+    const response = await fetch(path, { method: "POST", body: { ...ASKED[path], ...asked } });
+    assert.equal(response.status, 400);
+    const { error } = await response.json();
+    assert.equal(error.param ?? error.details.param, param);
+    assert.ok(error.message.startsWith(`'${param}'`));
+    assert.equal(calls.length, 0);
+  });
+}
 
 test("a conversation that holds an image goes on with the targets that see it", async () => {
   const targets = [target("one", { capabilities: without("vision") }), target("two", { capabilities: everything })];

@@ -190,6 +190,13 @@ for (const [choice, told] of [
   });
 }
 
+test("a result of a tool may hold very many images", () => {
+  const image = { type: "image", source: { type: "url", url: "x" } };
+  const content = [{ type: "tool_result", tool_use_id: "t", content: Array(200_000).fill(image) }];
+  const { messages } = anthropic.decode({ ...ASK, messages: [{ role: "user", content }] }, configuration(), { models: null });
+  assert.equal(messages[1].content.length, 200_000);
+});
+
 test("a strict tool stays strict", async () => {
   const { tools } = await asked({ tools: [{ ...TOOL, strict: true }] });
   assert.equal(tools[0].function.strict, true);
@@ -282,6 +289,8 @@ for (const [what, changes, status, type, code, param] of [
   ["a turn of no word", { messages: [{ role: { toString: null }, content: "x" }] }, 400, "invalid_request_error", "invalid_request", "messages[0].role"],
   ["a tool of no word", { tools: [{ ...TOOL, type: { toString: null } }] }, 400, "invalid_request_error", "unsupported_parameter", "tools[0].type"],
   ["content that is none", { messages: [{ role: "user", content: 1 }] }, 400, "invalid_request_error", "invalid_request", "messages[0].content"],
+  ["a turn of nothing", { system: "x", messages: [{ role: "user", content: [] }] }, 400, "invalid_request_error", "invalid_request", "messages[0].content"],
+  ["a turn of thoughts", { messages: [...ASK.messages, { role: "user", content: [{ type: "thinking" }] }] }, 400, "invalid_request_error", "invalid_request", "messages[1].content"],
   ["text that is none", { messages: [{ role: "user", content: [{ type: "text" }] }] }, 400, "invalid_request_error", "invalid_request", "messages[0].content[0].text"],
   ["a document", { messages: [{ role: "user", content: ["x", 1].map(() => ({ type: "document" })) }] }, 400, "invalid_request_error", "unsupported_parameter", "messages[0].content[0]"],
   ["a file", { messages: [{ role: "user", content: [{ type: "image", source: { type: "file", file_id: "f" } }] }] }, 400, "invalid_request_error", "unsupported_parameter", "messages[0].content[0].source"],
@@ -291,6 +300,9 @@ for (const [what, changes, status, type, code, param] of [
   ["an image among instructions", { system: [{ type: "image" }] }, 400, "invalid_request_error", "unsupported_parameter", "system[0]"],
   ["a tool of Anthropic's servers", { tools: [TOOL, { type: "web_search_20250305", name: "web_search" }] }, 400, "invalid_request_error", "unsupported_parameter", "tools[1].type"],
   ["a tool without a schema", { tools: [{ name: "x" }] }, 400, "invalid_request_error", "invalid_request", "tools[0].input_schema"],
+  ["a tool without a name", { tools: [{ ...TOOL, name: "" }] }, 400, "invalid_request_error", "invalid_request", "tools[0].name"],
+  ["a tool whose description is no text", { tools: [{ ...TOOL, description: 1 }] }, 400, "invalid_request_error", "invalid_request", "tools[0].description"],
+  ["a choice of a tool that is not there", { tools: [TOOL], tool_choice: { type: "tool", name: "toString" } }, 400, "invalid_request_error", "invalid_request", "tool_choice"],
   ["a choice without tools", { tool_choice: { type: "any" } }, 400, "invalid_request_error", "invalid_request", "tool_choice"],
   ["a choice that is none", { tools: [TOOL], tool_choice: "any" }, 400, "invalid_request_error", "invalid_request", "tool_choice"],
   ["a choice of no tool", { tools: [TOOL], tool_choice: { type: "tool" } }, 400, "invalid_request_error", "invalid_request", "tool_choice"],
@@ -351,6 +363,16 @@ test("an input that is no JSON object is an error, unless the answer was cut off
   assert.deepEqual([cut.stop_reason, cut.content[0].input], ["max_tokens", {}]);
 });
 
+test("the same of a stream: it ends with an error where it would end with half an input", async () => {
+  const calling = (text, finish) => serving(() => sse(call(0, { name: "paint", arguments: text }, "c"), delta({}, finish), USED));
+  for (const [text, finish, last] of [['{"col', "tool_calls", "error"], ["[1]", "stop", "error"], ['{"col', "length", "message_stop"], ["", "tool_calls", "message_stop"]]) {
+    const told = await events(await streamed(calling(text, finish), { tools: [TOOL] }));
+    assert.equal(told.at(-1).type, last, text);
+    assert.equal(told.filter(({ type }) => ["error", "message_stop"].includes(type)).length, 1);
+    if (last === "error") assert.equal(told.at(-1).error.details.error_code, "upstream_error");
+  }
+});
+
 test("a switch to another target is told at the end of the stream", () => {
   const edge = { switched: true, attempts: 2, legs: [] };
   const encoder = anthropic.encoder({ requested: "m", messages: [] });
@@ -370,6 +392,13 @@ test("tokens are counted by the house's estimate, and no model is asked", async 
   assert.equal((await count({}, { key: null })).status, 401);
   assert.equal((await (await count({ messages: [] })).json()).type, "error");
   assert.equal(proxy.calls.length, 0);
+});
+
+test("to count tokens is no chat: it is not counted as one, nor is its refusal", async () => {
+  const proxy = serving(undefined, { including: ["usage"] });
+  for (const model of ["m", "nope"]) await proxy.fetch("/v1/messages/count_tokens", { method: "POST", body: { ...ASK, model } });
+  await proxy.settled();
+  assert.deepEqual(proxy.points, []);
 });
 
 test("the key may come as x-api-key, on every route; a bearer key beside it counts", async () => {

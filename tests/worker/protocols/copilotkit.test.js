@@ -316,7 +316,7 @@ test("what other protocols have left in a conversation, and pages have no word f
   const proxy = made();
   const call = { id: "c1", type: "function", function: { name: "paint", arguments: "{}" } };
   const messages = [
-    { role: "user", content: [{ type: "text", text: "see" }, { type: "text" }, { type: "image_url" }, { type: "input_audio" }, { type: "file", file: {} }] },
+    { role: "user", content: [{ type: "text", text: "see" }, { type: "input_audio", input_audio: {} }, { type: "file", file: {} }] },
     { role: "assistant", content: "well", tool_calls: [{ id: "c0", type: "custom", custom: { name: "x" } }, { id: "c2", type: "function", function: { name: "x" } }, call] },
     { role: "tool", tool_call_id: "c1", content: "done" },
     { role: "assistant", content: "so", tool_calls: null },

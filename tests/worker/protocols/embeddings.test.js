@@ -132,6 +132,20 @@ test("the same texts are answered from memory and from KV, in the encoding of ea
   assert.equal((await embed({ input: "a", dimensions: 2 })).headers.get("x-edge-cache"), "MISS");
 });
 
+test("vectors that come from KV take their room in memory: large ones are left there", async () => {
+  for (const [length, reads] of [[20, 1], [20_000, 2]]) {
+    const models = { one: native(Array(length).fill(0.123456789012345)) };
+    const first = serving({ models });
+    await first.embed("a");
+    await first.settled();
+    let read = 0;
+    const CACHE = { get: async (name) => { read += 1; return JSON.parse(first.values.get(name)); }, put: async () => {} };
+    const other = serving({ models, env: { CACHE } });
+    for (const _ of [1, 2]) assert.equal((await other.embed("a")).headers.get("x-edge-cache"), "HIT");
+    assert.equal(read, reads);
+  }
+});
+
 test("a chat and a request for vectors of the same words share nothing in the cache", async () => {
   const model = (inputs) => (inputs.text ? native([1])() : json({ response: "hello" }));
   const { embed, chat, settled } = serving({ models: { one: model } });

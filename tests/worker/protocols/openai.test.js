@@ -69,6 +69,31 @@ test("a streamed tool call opens once and can be put together", async () => {
   assert.equal(calls.map((call) => call.function.arguments).join(""), '{"a":1}');
 });
 
+const calling = (...parts) => () => sse(...parts.map((call) => ({ choices: [{ delta: { tool_calls: [call] } }] })), { choices: [{ delta: {}, finish_reason: "tool_calls" }] }, "[DONE]");
+
+test("a streamed tool call begins with its name, however late the model tells it", async () => {
+  const one = calling({ index: 0, id: "c9", function: { arguments: '{"a"' } }, { index: 0, function: { name: "", arguments: ":" } }, { index: 0, function: { name: "f", arguments: "1" } }, { index: 0, function: { name: "f", arguments: "}" } });
+  const calls = (await chunks(await harness({ models: { one } }).chat(ask("x", { stream: true })))).flatMap((chunk) => chunk.choices?.[0]?.delta.tool_calls ?? []);
+  assert.deepEqual(calls, [
+    { index: 0, id: "c9", type: "function", function: { name: "f", arguments: '{"a":1' } },
+    { index: 0, function: { arguments: "}" } },
+  ]);
+});
+
+for (const function_ of [{ arguments: "{}" }, { name: "" }, null]) {
+  test(`a streamed tool call without a name (${JSON.stringify(function_)}) is no answer, and the next target is asked`, async () => {
+    const { chat } = harness({ models: { one: calling({ index: 0, id: "c9", function: function_ }) } });
+    const response = await chat(ask("x", { stream: true }));
+    assert.equal(response.headers.get("x-edge-target"), "ai/two");
+  });
+}
+
+test("a tool call without a name behind a text is told as an error", async () => {
+  const one = () => sse({ choices: [{ delta: { content: "a" } }] }, { choices: [{ delta: { tool_calls: [{ index: 0, id: "c9", function: {} }] }, finish_reason: "tool_calls" }] }, "[DONE]");
+  const { error } = (await chunks(await harness({ models: { one } }).chat(ask("x", { stream: true })))).find((chunk) => chunk.error);
+  assert.equal(error.code, "stream_truncated");
+});
+
 test("a refusal reaches the caller, whole and streamed, through the cache too", async () => {
   const model = (inputs) => (inputs.stream ? sse({ choices: [{ delta: { refusal: "I refuse" }, finish_reason: "stop" }] }) : json({ choices: [{ message: { role: "assistant", content: null, refusal: "I refuse" }, finish_reason: "stop" }] }));
   const { chat } = harness({ models: { one: model } });
@@ -140,6 +165,22 @@ for (const calls of [[null], "x", {}]) {
   MISTAKES.push([{ messages: [{ role: "assistant", content: "x", tool_calls: calls }] }, "invalid_request", "messages[0].tool_calls"]);
 }
 
+for (const [name, value] of Object.entries({ response_format: {}, parallel_tool_calls: 1, functions: "f", reasoning_effort: 1, service_tier: [] })) {
+  MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);
+}
+const spoken = (more) => ({ messages: [{ role: "assistant", content: "x", ...more }] });
+for (const [name, value] of Object.entries({ tool_calls: "x", tool_call_id: 1, name: {}, refusal: 1 })) MISTAKES.push([spoken({ [name]: value }), "invalid_request", `messages[0].${name}`]);
+for (const part of [{ type: "text" }, { type: "text", text: 1 }, { type: "refusal" }, { type: "image_url" }, { type: "image_url", image_url: "x" }, { type: "image_url", image_url: { url: ["data:,"] } }, { type: "input_audio", input_audio: 1 }]) {
+  MISTAKES.push([spoken({ content: [part] }), "invalid_request", `messages[0].content[0].${part.type}`]);
+}
+for (const [name, value] of Object.entries({ description: 1, parameters: "x", strict: "yes" })) {
+  MISTAKES.push([ask("x", { tools: [{ type: "function", function: { name: "f", [name]: value } }] }), "invalid_request", `tools[0].function.${name}`]);
+}
+MISTAKES.push([ask("x", { tools: [{ type: "function", function: { name: "" } }] }), "invalid_request", "tools[0]"]);
+for (const tools of [undefined, [], [{ type: "function", function: { name: "f" } }]]) {
+  for (const named of [{ name: "g" }, undefined, { name: "__proto__" }]) MISTAKES.push([ask("x", { tools, tool_choice: { type: "function", function: named } }), "invalid_request", "tool_choice"]);
+}
+
 for (const [body, code, param] of MISTAKES) {
   test(`${JSON.stringify(body).slice(0, 60)} is refused with 400 ${code} at ${param}`, async () => {
     const { chat, calls } = harness();
@@ -167,6 +208,26 @@ test("a body nested without end is refused, one nested as schemas are is not", a
   const nested = (levels) => `{"messages":[{"role":"user","content":"x"}],"metadata":{"a":${"[".repeat(levels)}${"]".repeat(levels)}}}`;
   for (const levels of [64, 9_000]) assert.equal((await chat(nested(levels))).status, 400);
   assert.equal((await chat(nested(60))).status, 200);
+});
+
+for (const [body, param] of [
+  ['{"messages":[{"role":"user","content":"a\\ud83d"}]}', "messages[0].content"],
+  ['{"messages":[{"role":"user","content":"x"}],"metadata":{"\\uDE00":1}}', "metadata"],
+  ['{"\\ud83d":1}', "body"],
+]) {
+  test(`half a character in ${param} is refused before a model fails at it`, async () => {
+    const { chat, calls } = harness();
+    const response = await chat(body);
+    assert.equal(response.status, 400);
+    assert.deepEqual(((await response.json()).error).param, param);
+    assert.equal(calls.length, 0);
+  });
+}
+
+test("whole characters are taken as escapes too, and so is what only looks like one", async () => {
+  const { chat, calls } = harness();
+  assert.equal((await chat('{"messages":[{"role":"user","content":"\\ud83d\\ude00 \\\\ud83d"}]}')).status, 200);
+  assert.equal(calls[0].inputs.messages[0].content, "\u{1f600} \\ud83d");
 });
 
 test("streaming that is off is refused by name", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { responses } from "../../../worker_src/protocols/responses/protocol.js";
-import { KEYS, answers, harness, openaiAnswer, json, paced, sse } from "../fixture.js";
+import { KEYS, answers, configuration, harness, openaiAnswer, json, paced, sse } from "../fixture.js";
 
 const delta = (given, finish = null) => ({ choices: [{ index: 0, delta: given, finish_reason: finish }] });
 const USED = { choices: [], usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5, completion_tokens_details: { reasoning_tokens: 1 } } };
@@ -101,6 +101,7 @@ test("an upstream that fails within the stream is told as a failed response and 
   assert.equal(failed.type, "response.failed");
   assert.equal(failed.response.error.code, "server_error");
   assert.equal(failed.response.output[0].content[0].text, "a");
+  assert.equal(failed.response.output[0].status, "incomplete");
   assert.deepEqual([error.type, error.code, error.error.code], ["error", "stream_truncated", "stream_truncated"]);
 });
 
@@ -139,6 +140,18 @@ test("the model is told what chat completions would tell it", async () => {
   assert.deepEqual([response.instructions, response.metadata, response.text, response.store], ["Brief.", { a: "b" }, text, false]);
 });
 
+test("a long input costs as much as it is long, whatever its items are", () => {
+  const config = configuration({ features: [] });
+  const spent = (input) => {
+    const before = performance.now();
+    assert.throws(() => responses.decode({ model: "m", input }, config, { models: null }), { code: "invalid_request", param: "input" });
+    return performance.now() - before;
+  };
+  const calls = Array(100_000).fill({ type: "function_call", call_id: "c", name: "paint", arguments: "" });
+  for (const item of [{ role: "user", content: "" }, { role: "assistant", content: "" }]) assert.ok(spent(Array(100_000).fill(item)) < 2_000);
+  assert.ok(spent([...calls, ...Array(21).fill({ role: "user", content: "" })]) < 2_000);
+});
+
 test("what asks for what happens anyway is taken", async () => {
   const fine = { background: false, truncation: "disabled", include: ["reasoning.encrypted_content"], top_logprobs: 0, tools: [], text: { format: { type: "text" } }, conversation: null };
   assert.equal((await respond(serving(), fine)).status, 200);
@@ -163,7 +176,12 @@ for (const [param, changes, code = "invalid_request"] of [
   ["tools", { tools: {} }],
   ["tools[0].type", { tools: [{ type: "web_search" }] }, "unsupported_parameter"],
   ["tools[0].name", { tools: [{ type: "function" }] }],
+  ["tools[0].name", { tools: [{ type: "function", name: "" }] }],
+  ["tools[0].parameters", { tools: [{ ...TOOL, parameters: "{}" }] }],
+  ["tools[0].strict", { tools: [{ ...TOOL, strict: "yes" }] }],
+  ["tools[0].description", { tools: [{ ...TOOL, description: 1 }] }],
   ["tool_choice", { tools: [TOOL], tool_choice: "always" }],
+  ["tool_choice", { tools: [TOOL], tool_choice: { type: "function", name: "toString" } }],
   ["tool_choice", { tool_choice: "required" }],
   ["tool_choice.type", { tools: [TOOL], tool_choice: { type: "web_search" } }, "unsupported_parameter"],
   ["text", { text: "json" }],
@@ -287,7 +305,8 @@ test("a response that goes on is shown so, not gone on from, and cancelled", asy
   const { error } = await made(proxy, { previous_response_id: id });
   assert.deepEqual([error.code, error.param], ["conversation_busy", "previous_response_id"]);
   const cancelled = await (await proxy.fetch(`/v1/responses/${id}/cancel`, { method: "POST" })).json();
-  assert.deepEqual([cancelled.status, cancelled.error, cancelled.output[0].content[0].text], ["cancelled", null, "a"]);
+  const [{ status, content }] = cancelled.output;
+  assert.deepEqual([cancelled.status, cancelled.error, status, content[0].text], ["cancelled", null, "incomplete", "a"]);
   await reader.cancel();
 });
 

@@ -53,8 +53,11 @@ export function encodeAnswer(answer, chat) {
   };
 }
 
-/** The input of a tool. What was cut off is none. */
-function inputOf(text, reason) {
+/**
+ * The input of a tool. What was cut off is none.
+ * @throws {EdgeError} upstream_error: it is no JSON object
+ */
+export function inputOf(text, reason) {
   const input = parsed(text || "{}");
   if (isObject(input)) return input;
   if (reason === "length") return {};

@@ -1,7 +1,7 @@
 import { EdgeError } from "../../errors.js";
 import { readJson } from "../body.js";
 import { chatRequest, extrasOf, tokensOf } from "../chat.js";
-import { isObject, isWordOf, unsupportedType, wrong } from "../checks.js";
+import { TOOL, checkFields, isName, isObject, isWordOf, named, unsupportedType, wrong } from "../checks.js";
 import { messagesOf } from "./messages.js";
 
 /** What would change the answer and is not offered; anything else that is not known is left alone. */
@@ -9,6 +9,9 @@ const REFUSED = ["compaction", "container", "mcp_servers", "output_format", "thr
 
 /** How hard a model is to try, in OpenAI's words. */
 const EFFORTS = { low: "low", medium: "medium", high: "high", xhigh: "high", max: "high" };
+
+/** What a refusal of the neutral chat is called here. */
+const NAMES = { stop: "stop_sequences", response_format: "output_config.format", reasoning_effort: "output_config.effort" };
 
 const CHOICES = { auto: "auto", any: "required", none: "none" };
 
@@ -51,7 +54,8 @@ function neutral(body, config, caller) {
     stream,
     messages: messagesOf(body),
   };
-  return chatRequest(Object.fromEntries(Object.entries(asked).filter(([, value]) => given(value))), config, caller);
+  const told = Object.fromEntries(Object.entries(asked).filter(([, value]) => given(value)));
+  return named(NAMES, () => chatRequest(told, config, caller));
 }
 
 /** A field under the name that it has for models, if it is given. */
@@ -81,8 +85,9 @@ function tool(each, index) {
   if (!isObject(each)) throw wrong(at, "must be an object");
   if (given(each.type) && each.type !== "custom") throw unsupportedType(each, `${at}.type`);
   const { name, description, input_schema: parameters, strict } = each;
-  if (typeof name !== "string" || name === "") throw wrong(`${at}.name`, "must be a string");
+  if (!isName(name)) throw wrong(`${at}.name`, "must be a string that is not empty");
   if (!isObject(parameters)) throw wrong(`${at}.input_schema`, "must be a JSON schema");
+  checkFields(each, TOOL, `${at}.`);
   return { type: "function", function: { name, ...(given(description) ? { description } : {}), parameters, ...(strict === true ? { strict } : {}) } };
 }
 

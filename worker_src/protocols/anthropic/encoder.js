@@ -1,5 +1,5 @@
 import { CHARACTERS_A_TOKEN } from "../chat.js";
-import { head, parsed, stopReason, usageOf } from "./answer.js";
+import { head, inputOf, parsed, stopReason, usageOf } from "./answer.js";
 import { errorBody } from "./errors.js";
 
 /** What comes after so much silence (milliseconds). */
@@ -36,6 +36,11 @@ class Encoder {
   get end() {
     if (this.#failed) return "";
     const { reason, edge } = this.#finish;
+    try {
+      for (const json of this.#blocks.inputs) inputOf(json, reason);
+    } catch (thrown) {
+      return this.#fail(thrown);
+    }
     const stop = stopReason(reason, { called: this.#blocks.called, refused: this.#refused });
     const usage = usageOf(this.#usage, this.#chat, Math.ceil(this.#characters / CHARACTERS_A_TOKEN));
     const closing = { type: "message_delta", delta: { stop_reason: stop, stop_sequence: null }, usage, ...(edge ? { edge } : {}) };
@@ -91,6 +96,11 @@ class Blocks {
 
   get called() {
     return this.#calls.size > 0;
+  }
+
+  /** What the tools that were called are given, as text. */
+  get inputs() {
+    return Array.from(this.#calls.values(), ({ json }) => json);
   }
 
   say(type, text) {

@@ -20,7 +20,7 @@ function message(each, index) {
   const at = `messages[${index}]`;
   if (!isObject(each)) throw wrong(at, "must be an object");
   if (!isWordOf(TURNS, each.role)) throw wrong(`${at}.role`, `must be one of ${Object.keys(TURNS).join(", ")}`);
-  return TURNS[each.role](blocksOf(each.content, `${at}.content`));
+  return TURNS[each.role](blocksOf(each.content, `${at}.content`), `${at}.content`);
 }
 
 /** Content as blocks, each with its place. */
@@ -47,13 +47,15 @@ function plainText(block, at) {
 }
 
 /** A user's turn: results of tools come first, as messages of their own, and images in them as the user's. */
-function asked(blocks) {
+function asked(blocks, place) {
   const results = [];
   const parts = [];
   for (const { block, at } of blocks) {
     if (block.type === "tool_result") results.push(result(block, at, parts));
     else if (!THOUGHTS.has(block.type)) parts.push(part(block, at));
   }
+  // Left out, it would leave the turn before to be answered.
+  if (!parts.length && !results.length) throw wrong(place, "must hold something that a model is told");
   if (!parts.length) return results;
   const [first, ...more] = parts;
   return [...results, { role: "user", content: first.type === "text" && !more.length ? first.text : parts }];
@@ -62,7 +64,7 @@ function asked(blocks) {
 function result(block, at, parts) {
   const id = field(block, "tool_use_id", at);
   const held = blocksOf(block.content ?? "", `${at}.content`).map((each) => part(each.block, each.at));
-  parts.push(...held.filter(({ type }) => type !== "text"));
+  for (const each of held) if (each.type !== "text") parts.push(each);
   const told = held.flatMap(({ type, text }) => (type === "text" ? [text] : [])).join("\n");
   return { role: "tool", tool_call_id: id, content: block.is_error === true ? `Error: ${told}` : told };
 }

@@ -9,7 +9,7 @@ const POST = { scope: "chat", methods: ["POST"], failure, id_header: "request-id
 export const anthropic = {
   routes: [
     { ...POST, name: "messages", endpoint: "/v1/messages" },
-    { ...POST, name: "count_tokens", endpoint: "/v1/messages/count_tokens" },
+    { ...POST, name: "count_tokens", endpoint: "/v1/messages/count_tokens", aside: true },
   ],
   pages: () => ({ count_tokens: countTokens }),
   decode,

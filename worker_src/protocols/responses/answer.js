@@ -5,6 +5,9 @@ import { Output } from "./output.js";
 /** Why an answer is not whole, by its finish. */
 const INCOMPLETE = { length: "max_output_tokens", content_filter: "content_filter" };
 
+/** Statuses of a response that goes on. */
+const GOING_ON = ["queued", "in_progress"];
+
 /** Who a response is: its id, what the ids of its items are made of, and when it was begun (seconds). */
 export function identity(chat) {
   const id = responseId(chat);
@@ -68,5 +71,6 @@ export function encodeKept(answer, chat, { status: ended, error = null }) {
   const { usage, edge, finish_reason: finish } = answer;
   const status = ended === "completed" ? endOf(finish) : ended;
   if (ended === "completed") output.close(status);
+  else if (!GOING_ON.includes(ended)) output.cut();
   return responseOf(who, chat, { status, output: output.items, finish, usage, error, edge });
 }

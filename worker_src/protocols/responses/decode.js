@@ -1,5 +1,5 @@
 import { chatRequest } from "../chat.js";
-import { isAbsent, isObject, named, unsupported, wrong } from "../checks.js";
+import { TOOL, checkFields, isAbsent, isName, isObject, named, unsupported, wrong } from "../checks.js";
 import { placeOf, unknown } from "./ids.js";
 import { messagesOf } from "./input.js";
 
@@ -25,7 +25,7 @@ const TEXTS = ["instructions", "previous_response_id", "prompt_cache_key", "serv
 const KNOWN = new Set([...PASSED, ...READ, ...Object.keys(FIXED)]);
 
 /** What a refusal of the neutral chat is called here. */
-const NAMES = { messages: "input", max_tokens: "max_output_tokens", response_format: "text.format" };
+const NAMES = { messages: "input", max_tokens: "max_output_tokens", response_format: "text.format", reasoning_effort: "reasoning.effort" };
 
 /**
  * A request for a response as the neutral chat. What the answer says of its request is in `told`, so that it can be read again; where
@@ -36,7 +36,7 @@ const NAMES = { messages: "input", max_tokens: "max_output_tokens", response_for
  * @throws {EdgeError} previous_response_not_found, and what a chat request throws
  */
 export function decode(body, config, caller) {
-  checkFields(body);
+  checkBody(body);
   const store = stored(body, config);
   const { instructions, previous_response_id: previous } = body;
   const instructing = instructions ? [{ role: "system", content: instructions }] : [];
@@ -56,7 +56,7 @@ export function decode(body, config, caller) {
   return Object.assign(chat, { store, told: told(body, store) });
 }
 
-function checkFields(body) {
+function checkBody(body) {
   for (const [name, value] of Object.entries(body)) {
     if (isAbsent(value)) continue;
     if (!KNOWN.has(name)) throw unsupported(name, "leave it out");
@@ -115,7 +115,8 @@ function toolOf(tool, index) {
   if (!isObject(tool)) throw wrong(at, "must be an object");
   if (tool.type !== "function") throw unsupported(`${at}.type`, "tools must be of the type function, and are carried out by the caller");
   const { name, description, parameters, strict } = tool;
-  if (typeof name !== "string") throw wrong(`${at}.name`, "must be a string");
+  if (!isName(name)) throw wrong(`${at}.name`, "must be a string that is not empty");
+  checkFields(tool, TOOL, `${at}.`);
   const given = Object.entries({ description, parameters, strict }).filter(([, value]) => !isAbsent(value));
   return { type: "function", function: { name, ...Object.fromEntries(given) } };
 }

@@ -48,6 +48,7 @@ class Encoder {
   /** Accumulators want the response that failed, and SDKs throw at an error, in its own form or in that of other endpoints. */
   #failure(error) {
     this.#failed = true;
+    this.#output.cut();
     const { code, message, param } = error;
     const failed = this.#response("failed", { error, usage: this.#usage });
     return this.#frames([["response.failed", failed], ["error", { code, message, param, ...error.body }]]);

@@ -10,7 +10,9 @@ const ROLES = { user: "user", assistant: "assistant", system: "system", develope
 export function messagesOf(input) {
   if (typeof input === "string") return [{ role: "user", content: input }];
   if (!Array.isArray(input)) throw wrong("input", "must be a string or a list of items");
-  return input.reduce((messages, item, index) => joined(messages, itemOf(item, `input[${index}]`)), []);
+  const messages = [];
+  input.forEach((item, index) => join(messages, itemOf(item, `input[${index}]`)));
+  return messages;
 }
 
 const ITEMS = { message, function_call: call, function_call_output: output, reasoning: () => null };
@@ -24,12 +26,15 @@ function itemOf(item, at) {
   return ITEMS[type](item, at);
 }
 
-/** Calls belong to the message of the turn that made them; a model's reasoning is not told to models again. */
-function joined(messages, message) {
-  if (message === null) return messages;
+/**
+ * Adds a message. Calls belong to the message of the turn that made them; a model's reasoning is not told to models again. In place: a
+ * list that is copied for each item costs a long input's square.
+ */
+function join(messages, message) {
+  if (message === null) return;
   const last = messages.at(-1);
-  if (!message.tool_calls || last?.role !== "assistant") return [...messages, message];
-  return [...messages.slice(0, -1), { ...last, tool_calls: [...(last.tool_calls ?? []), ...message.tool_calls] }];
+  if (message.tool_calls && last?.role === "assistant") (last.tool_calls ??= []).push(...message.tool_calls);
+  else messages.push(message);
 }
 
 function message({ role, content }, at) {

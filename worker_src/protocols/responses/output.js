@@ -32,6 +32,11 @@ export class Output {
     return [...empty, ...this.#quieted(status), ...calls];
   }
 
+  /** The answer breaks off: what is open is never finished. */
+  cut() {
+    for (const item of [this.#open, ...this.#calls.values()]) if (item) item.status = "incomplete";
+  }
+
   #speak(event) {
     const Kind = SPOKEN[event.type];
     const first = [];
