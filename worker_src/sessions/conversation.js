@@ -160,8 +160,8 @@ export function conversation(config, answer, { sockets, goesOn, summarise, relis
       if (this.#active === run) this.#active = null;
       this.#runs.delete(run.id);
       await this.#list(turn.listed);
-      // It was refused, and whoever asked knows no other turn of it: a new answer's conversation, or a page's thread.
-      if ((turn.begins || turn.chat.turn) && !this.#runs.size && !this.#store.messages().length) return void (await this.#delete());
+      // Refused turns are all that there was: nobody can make objects with them.
+      if (!this.#runs.size && !this.#sockets?.any && !this.#store.messages().length) return void (await this.#delete());
       await this.#schedule();
     }
 

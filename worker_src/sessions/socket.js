@@ -52,6 +52,11 @@ export class Sockets {
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
+  /** Whether any is open. */
+  get any() {
+    return this.#state.getWebSockets().length > 0;
+  }
+
   /** Keeps a ticket; it is gone with the alarm at the latest. */
   async issue(asked) {
     const expires = this.#tickets.issue(asked, Date.now());

@@ -32,7 +32,7 @@ function turns(config) {
     const id = given === null ? await newId(request.headers.get("idempotency-key")) : idOf(given);
     chat.conversation = id;
     deadline(context, Infinity); // what is wrong with it is told before there is a run
-    return new Turn(context, id, await turnOf(chat, context.caller, { ...askedFor(context, id, config.sessions), begins: given === null })).outcome();
+    return new Turn(context, id, await turnOf(chat, context.caller, askedFor(context, id, config.sessions))).outcome();
   };
 }
 

@@ -1,6 +1,7 @@
 import { sha256, utf8 } from "../crypto/bytes.js";
 import { EdgeError } from "../errors.js";
 import { CONVERSATION_ID, isConversationId, wrong } from "../protocols/checks.js";
+import { parted } from "./history.js";
 import { directoryOf } from "./remote.js";
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -32,17 +33,18 @@ export function chosen(param, given, words, usual) {
  * A turn as the conversation's object takes it in.
  * @param {object} chat the neutral chat request
  * @param {{name: string, tenant: string}} caller
- * @param {{id: string, key: string|null, keyed: string, asked: string, overlap: string, leaving: string, headers: Array, seen: object|null, begins: boolean}} how
+ * @param {{id: string, key: string|null, keyed: string, asked: string, overlap: string, leaving: string, headers: Array, seen: object|null}} how
  *   `keyed`: what the key is called where it came; `asked`: what was asked, for a key that comes again; `seen`: `{id, started, url, cf}` of the
- *   request that brought it; `begins`: whether the conversation is there for this turn's sake
+ *   request that brought it
  * @throws {EdgeError} invalid_request, unsupported_parameter, request_too_large
  */
-export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, asked, overlap, leaving, headers = [], seen = null, begins = false }) {
+export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, asked, overlap, leaving, headers = [], seen = null }) {
   for (const name of ["logprobs", "n"]) {
     if (chat.settings[name] && chat.settings[name] !== 1) throw new EdgeError("unsupported_parameter", `'${name}' is not for conversations.`, { param: name });
   }
-  if (chat.messages.some((message) => utf8(JSON.stringify(message)).length > MOST_MESSAGE)) {
-    throw new EdgeError("request_too_large", `A message of a conversation has at most ${MOST_MESSAGE} bytes.`, { param: "messages" });
+  // Instructions are kept together.
+  if ([...chat.messages, parted(chat.messages).instructions].some((kept) => utf8(JSON.stringify(kept)).length > MOST_MESSAGE)) {
+    throw new EdgeError("request_too_large", `A message of a conversation, and its instructions together, have at most ${MOST_MESSAGE} bytes.`, { param: "messages" });
   }
   if (utf8(JSON.stringify(chat.told ?? null)).length > MOST_MESSAGE) {
     throw new EdgeError("request_too_large", `What a response tells of its request (instructions, tools, ...) has at most ${MOST_MESSAGE} bytes.`);
@@ -59,7 +61,6 @@ export async function turnOf({ targets: _, ...chat }, caller, { id, key, keyed, 
     headers,
     seen,
     reader: crypto.randomUUID(),
-    begins,
     listed: { id, directory: directoryOf(caller.tenant), agent: chat.turn?.agent ?? null },
   };
 }

@@ -209,6 +209,8 @@ def _auth(config: StackConfig) -> Findings:
     if config.auth.mode == "none":
         if config.auth.keys:
             yield "auth.keys: keys are listed but auth.mode is none. Fix: remove the keys or set mode: keys."
+        for name in sorted(set(config.client_keys) - set(config.auth.keys)):
+            yield f"client_keys.{name}: is a key, but auth.mode is none. Fix: remove it or set mode: keys."
         return
     if not config.auth.keys:
         yield (

@@ -194,6 +194,7 @@ def test_the_other_key_is_of_another_tenant():
         ({"workers_dev": False}, ["workers_dev", "routes"]),
         ({"routes": [{"pattern": "a.b.com/*", "zone": "c.com"}]}, ["routes[0].pattern", "a.b.com/*", "c.com"]),
         ({"auth": {"mode": "none"}, "client_keys": {}, "verification": {"drills": True}}, ["drills", "openssl"]),
+        ({"auth": {"mode": "none"}}, ["client_keys.ci", "mode: keys"]),
         ({"client_keys": {}}, ["auth.keys.ci", "edgewright keys new"]),
         ({"client_keys": {"ci": "hunter2"}}, ["client_keys.ci", "sk-edge-"]),
         ({"upstream_keys": {"zz": "k"}}, ["upstream_keys.zz", "ai"]),

@@ -95,6 +95,13 @@ test("an upstream that fails within the run is told in the run, and nothing afte
   assert.equal(told.at(-1).code, "stream_truncated");
 });
 
+test("a run fails once, whatever comes after that", () => {
+  const encoder = agUi.encoder({ model: "m", run: { threadId: "t", runId: "r", version: null } });
+  const error = { type: "error", error: { code: "upstream_error", message: "x" } };
+  assert.match(encoder.encode(error), /RUN_ERROR/);
+  assert.equal(encoder.encode(error) + encoder.encode({ type: "delta", text: "x" }) + encoder.end, "");
+});
+
 const said = (...messages) => ({ messages: [{ id: "r", role: "reasoning", content: "hm" }, ...messages] });
 
 for (const [what, changes, agent, status, code, param] of [

@@ -312,6 +312,23 @@ test("pictures and sounds come back as they were sent", async () => {
   assert.deepEqual((await events(await connect(proxy)))[1].messages[0], user("u1", content));
 });
 
+test("what other protocols have left in a conversation, and pages have no word for, is left out", async () => {
+  const proxy = made();
+  const call = { id: "c1", type: "function", function: { name: "paint", arguments: "{}" } };
+  const messages = [
+    { role: "user", content: [{ type: "text", text: "see" }, { type: "input_audio", input_audio: {} }, { type: "file", file: {} }] },
+    { role: "assistant", content: "well", tool_calls: [{ id: "c0", type: "custom", custom: { name: "x" } }, { id: "c2", type: "function", function: { name: "x" } }, call] },
+    { role: "tool", tool_call_id: "c1", content: "done" },
+    { role: "assistant", content: "so", tool_calls: null },
+    { role: "user", content: "and?" },
+  ];
+  await (await proxy.chat({ messages, conversation: "t1", stream: true })).text();
+  const shown = (await events(await connect(proxy)))[1].messages;
+  assert.deepEqual(shown.map(({ content }) => content), [[{ type: "text", text: "see" }], "well", "done", "so", "and?", "answer 5"]);
+  assert.deepEqual(shown[1].toolCalls.map(({ function: made }) => made), [call.function]);
+  assert.equal((await proxy.fetch("/copilotkit/threads/t1/messages")).status, 200);
+});
+
 test("a summary of what a client no longer has is forgotten", async () => {
   const kept = { overlap: "queue", on_disconnect: "keep", retention_seconds: 60, replay_seconds: 60 };
   const sessions = { ...kept, max_context_tokens: 60, summary: { model: null, max_tokens: 20 } };

@@ -226,6 +226,13 @@ test("an upstream that fails within the answer is told in its status, and nothin
   assert.deepEqual(status.details, { description: "The model's answer broke off before its end.", code: "stream_truncated" });
 });
 
+test("an answer fails once, whatever comes after that", () => {
+  const encoder = copilotkitGraphql.encoder({ run: { threadId: "t", runId: null } });
+  const error = { type: "error", error: { code: "upstream_error", message: "x" } };
+  assert.match(encoder.encode(error), /FailedResponseStatus/);
+  assert.equal(encoder.encode(error) + encoder.encode({ type: "delta", text: "x" }) + encoder.end, "");
+});
+
 test("silence is broken by a part that changes nothing, also before the first word", () => {
   const encoder = copilotkitGraphql.encoder({ model: "m", run: { threadId: "t", runId: null } });
   const early = encoder.quiet.text + encoder.encode({ type: "delta", text: "a" }) + encoder.quiet.text + encoder.end;

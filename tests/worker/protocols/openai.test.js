@@ -161,7 +161,9 @@ for (const [name, value] of Object.entries({ response_format: 1, stop: 5, tool_c
   MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);
 }
 MISTAKES.push([ask("x", { n: 2, stream: true }), "invalid_request", "n"]);
-MISTAKES.push([{ messages: [{ role: "assistant", tool_calls: [null] }] }, "invalid_request", "messages[0].tool_calls"]);
+for (const calls of [[null], "x", {}]) {
+  MISTAKES.push([{ messages: [{ role: "assistant", content: "x", tool_calls: calls }] }, "invalid_request", "messages[0].tool_calls"]);
+}
 
 for (const [name, value] of Object.entries({ response_format: {}, parallel_tool_calls: 1, functions: "f", reasoning_effort: 1, service_tier: [] })) {
   MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);

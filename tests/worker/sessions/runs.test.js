@@ -206,6 +206,16 @@ test("a repeated turn tells nothing of what was left of its limits", async () =>
   assert.equal((await chat(ask("x"), keyed)).headers.get("ratelimit"), null);
 });
 
+test("refused turns alone make no conversation", async () => {
+  const rule = { name: "none", per: "key", of: "requests", at_most: 0, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "open" };
+  const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, cache_hits: "free", rules: [rule] };
+  const { chat, fetch, settled } = made({ including: ["sessions", "limits"], config: { limits } });
+  for (const stream of [false, true]) assert.equal((await chat(ask("x", { stream }), on("talk"))).status, 429);
+  await settled();
+  await until(() => fetch("/v1/conversations/talk"), ({ status }) => status === 404);
+  assert.deepEqual((await (await fetch("/v1/conversations")).json()).data, []);
+});
+
 test("a wrong deadline is refused before there is a turn", async () => {
   const { chat, fetch } = made();
   const response = await chat(ask("x"), on("talk", { headers: { "x-edge-deadline-ms": "soon" } }));

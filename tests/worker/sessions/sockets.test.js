@@ -52,6 +52,18 @@ test("a turn is started over the socket and its events come as frames with their
   assert.deepEqual(messages.map(({ content }) => content), ["hi", "one two three"]);
 });
 
+test("a turn that is refused leaves its socket open", async () => {
+  const rule = { name: "none", per: "key", of: "requests", at_most: 0, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "open" };
+  const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, cache_hits: "free", rules: [rule] };
+  const app = made({ including: ["sessions", "sockets", "limits"], config: { limits } });
+  const socket = await open(app);
+  for (const count of [1, 2]) {
+    await socket.say(start("hi"));
+    await ended(socket, count);
+  }
+  assert.deepEqual(types(socket.frames()), ["start", "error", "done", "start", "error", "done"]);
+});
+
 test("from any number a socket gets the same bytes again, then what is still to come", async () => {
   let go;
   const held = new Promise((resolve) => {

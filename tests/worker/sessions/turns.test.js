@@ -166,9 +166,12 @@ test("a message that no row holds, and an answer that does not end, are refused 
   const endless = () => sse(...Array.from({ length: 8 }, () => ({ choices: [{ index: 0, delta: { content: "x".repeat(100_000) } }] })));
   const limits = { max_body_bytes: 4_000_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules: [], cache_hits: "free" };
   const { chat, fetch } = made({ models: { one: endless, two: endless }, config: { limits } });
-  const refused = await chat(said("é".repeat(1_000_000)), on("talk"));
-  assert.equal(refused.status, 413);
-  assert.equal((await refused.json()).error.param, "messages");
+  const instructing = { role: "system", content: "é".repeat(500_000) };
+  for (const messages of [said("é".repeat(1_000_000)).messages, [instructing, instructing, ...said("hi").messages]]) {
+    const refused = await chat({ messages }, on("talk"));
+    assert.equal(refused.status, 413);
+    assert.equal((await refused.json()).error.param, "messages");
+  }
   const text = await (await chat(said("hi", { stream: true }), on("talk"))).text();
   assert.match(text, /upstream_error/);
   const { messages } = await (await fetch("/v1/conversations/talk")).json();

@@ -31,8 +31,9 @@ class Encoder {
   }
 
   encode(event) {
+    if (this.#failed) return ""; // also of a second failure: that the connection to a run's log broke after it
     const events = this.#events(event);
-    return this.#failed && event.type !== "error" ? "" : this.#begin() + events.map(frame).join("");
+    return this.#begin() + events.map(frame).join("");
   }
 
   /** The last frames; none after a failure. */

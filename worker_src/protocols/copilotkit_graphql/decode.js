@@ -123,7 +123,8 @@ function history(given) {
   const all = (given ?? []).map((each, index) => messageOf(each, `${AT}.messages[${index}]`)).filter(Boolean);
   const talk = [];
   for (const { message } of paired(all.map((message) => ({ message })))) {
-    if (message.tool_calls && talk.at(-1)?.role === "assistant") talk.push(joined(talk.pop(), message));
+    const last = talk.at(-1);
+    if (message.tool_calls && last?.role === "assistant") join(last, message);
     else talk.push(message);
   }
   return talk;
@@ -143,4 +144,10 @@ function messageOf(given, at) {
 
 const call = (id, { name, arguments: text }) => ({ id, type: "function", function: { name, arguments: text } });
 const calling = (content, calls) => ({ role: "assistant", content, tool_calls: calls });
-const joined = ({ content, tool_calls: before = [] }, { tool_calls: calls }) => calling(content || null, [...before, ...calls]);
+
+/** Adds calls to the message that they are of. */
+function join(last, { tool_calls: calls }) {
+  last.content ||= null;
+  last.tool_calls ??= [];
+  last.tool_calls.push(...calls);
+}

@@ -50,9 +50,10 @@ class Encoder {
   quiet = quietly(() => this.#begin() + part({ hasNext: true }));
 
   encode(event) {
+    if (this.#failed) return "";
     if (event.type === "error") return this.#fail(event.error);
     const change = this.#change(event);
-    return change && !this.#failed ? this.#begin() + part({ incremental: [change], hasNext: true }) : this.#begin();
+    return change ? this.#begin() + part({ incremental: [change], hasNext: true }) : this.#begin();
   }
 
   /** The last part; none after a failure. */
