@@ -187,7 +187,11 @@ export function checkSettings(settings) {
     const value = settings[name];
     if (value !== undefined && value !== null && !Number.isInteger(value)) throw wrong(name, "must be a whole number");
   }
-  for (const name of AT_LEAST_ONE) if (Number.isInteger(settings[name]) && settings[name] < 1) throw wrong(name, "must be at least 1");
+  for (const name of AT_LEAST_ONE) {
+    if (settings[name] < 1 && !isAbsent(settings[name])) throw wrong(name, "must be at least 1");
+    // Larger ones are no numbers that limits could count with.
+    if (settings[name] > Number.MAX_SAFE_INTEGER) throw wrong(name, `must be at most ${Number.MAX_SAFE_INTEGER}`);
+  }
   checkFields(settings, KINDS);
   if (!isAbsent(settings.tools)) checkTools(settings.tools);
   checkChoice(settings);

@@ -179,11 +179,13 @@ test("limits of tokens and requests hold, and are settled by what was used", asy
   const rule = (of, most) => ({ name: of, per: "key", of, at_most: most, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "open" });
   const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: 16, cache_hits: "free", rules: [rule("requests", 2), rule("tokens", 40)] };
   const { embed, settled, calls } = serving({ models: { one: () => openaiList([1]) }, including: ["limits"], config: { limits } });
-  assert.equal((await embed("a")).status, 200);
+  const boundless = await read(await embed({ input: "x", max_tokens: 1e308, n: 10 }));
+  assert.deepEqual([boundless.status, boundless.error.param], [400, "max_tokens"]);
+  assert.equal((await embed({ input: "a", max_tokens: 1_000 })).status, 200);
   await settled();
   const second = await embed("b");
   assert.match(second.headers.get("ratelimit"), /"tokens";r=2[0-9];/);
-  assert.deepEqual(calls[0].inputs, { text: ["a"] });
+  assert.deepEqual(calls[0].inputs.text, ["a"]);
   const third = await read(await embed("c"));
   assert.deepEqual([third.status, third.error.code], [429, "rate_limit_exceeded"]);
 });

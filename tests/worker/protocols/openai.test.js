@@ -166,6 +166,7 @@ MISTAKES.push([{ messages: [{ role: "assistant", tool_calls: [null] }] }, "inval
 for (const [name, value] of Object.entries({ response_format: {}, parallel_tool_calls: 1, functions: "f", reasoning_effort: 1, service_tier: [] })) {
   MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);
 }
+for (const name of ["max_tokens", "max_completion_tokens", "n"]) MISTAKES.push([ask("x", { [name]: 1e308 }), "invalid_request", name]);
 const spoken = (more) => ({ messages: [{ role: "assistant", content: "x", ...more }] });
 for (const [name, value] of Object.entries({ tool_calls: "x", tool_call_id: 1, name: {}, refusal: 1 })) MISTAKES.push([spoken({ [name]: value }), "invalid_request", `messages[0].${name}`]);
 for (const part of [{ type: "text" }, { type: "text", text: 1 }, { type: "refusal" }, { type: "image_url" }, { type: "image_url", image_url: "x" }, { type: "image_url", image_url: { url: ["data:,"] } }, { type: "input_audio", input_audio: 1 }]) {
