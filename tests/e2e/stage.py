@@ -85,7 +85,8 @@ class Stage:
             ROOT, "local", api=lambda: api, overrides={**stack(self.upstream.base_url), **self.changes, **changes}
         )
         engine.up(lambda *_: None)
-        self.url = engine.outputs(reveal=True)["url"]
+        self.outputs = engine.outputs(reveal=True)
+        self.url = self.outputs["url"]
         self.http.close()
         self.http = httpx.Client(base_url=f"{self.url}/v1", headers={"authorization": f"Bearer {KEY}"}, timeout=20)
 

@@ -1,72 +1,19 @@
 """A run is killed at each of its events: what was told is there, nothing is there twice, no call is made unseen."""
 
-import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 from edgewright.localcloud.runtime import supervisor
 
+from .gated import END, WORDS, GatedModel
 from .stage import Stage, fresh
 from .test_conversations import events
-
-WORDS = ("one ", "two ", "three")
-END = len(WORDS) + 1  # the finish, which comes with [DONE]
-
-
-class Model:
-    """An OpenAI-compatible model that says ``opening`` words at once and each further one when it is let."""
-
-    def __init__(self):
-        self.opening = 0
-        self.calls = []
-        model = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                self.rfile.read(int(self.headers["content-length"]))
-                allowed = threading.Semaphore(model.opening)
-                model.calls.append(allowed)
-                self.send_response(200)
-                self.send_header("content-type", "text/event-stream")
-                self.send_header("connection", "close")
-                self.end_headers()
-                deltas = [{"delta": {"content": word}} for word in WORDS]
-                try:
-                    for choice in [*deltas, {"delta": {}, "finish_reason": "stop"}]:
-                        if not allowed.acquire(timeout=20):
-                            return
-                        self.wfile.write(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
-                    self.wfile.write(b"data: [DONE]\n\n")
-                except OSError:
-                    pass  # who asked is gone
-                self.close_connection = True
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-
-    def let(self):
-        """The newest call may say one word more."""
-        self.calls[-1].release()
 
 
 @pytest.fixture(scope="module")
 def model():
-    with Model() as running:
+    with GatedModel() as running:
         yield running
 
 

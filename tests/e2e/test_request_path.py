@@ -7,19 +7,17 @@ import json
 import secrets
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 
 import httpx
 import pytest
-from edgewright.engine.api import CloudflareApi
-from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.keys import new_client_key
-from edgewright.localcloud import LocalCloud
-from edgewright.paths import STATE_VARIABLE
 from edgewright_verify.upstream import ScriptedUpstream
 from edgewright_verify.upstream.script import TEXT
 
-from .conftest import ROOT
+from .gated import END, WORDS, GatedModel
+from .odd import served, targets
+from .stage import Stage
 
 SCALE = 0.1
 KEYS = {name: new_client_key() for name in ("demo", "other", "old")}
@@ -27,22 +25,22 @@ SIGNING_KEY = new_client_key()
 SEALING = ["a" * 64, "b" * 64]
 
 
-def stack(base_url, **changes):
-    """Keys of the stack file: models on the scripted upstream, two tenants."""
-    targets = {
+def changes(base_url, gated):
+    """Models on the scripted upstream, one on another that is let speak, two tenants."""
+    models = {
         "m": ["good"],
         "slow": ["slow", "good"],
         "dead": ["unavailable", "good"],
         "hopeless": ["unavailable"],
     }
     return {
-        "upstreams": {"wall": {"type": "openai-compatible", "base_url": base_url, "key": "none"}},
+        "upstreams": {"wall": served(base_url), "gate": served(gated)},
         "models": {
-            name: {"targets": [{"upstream": "wall", "model": model} for model in models]}
-            for name, models in targets.items()
+            **{name: targets(*models, upstream="wall") for name, models in models.items()},
+            "gated": targets("gated", upstream="gate"),
         },
         "default_model": "m",
-        "limits": {},
+        "sessions": {"enabled": False},
         "cache": {"enabled": True, "encryption": True},
         "cache_keys": [SEALING[0]],
         "auth": {
@@ -53,37 +51,20 @@ def stack(base_url, **changes):
         "signing_keys": {"demo": SIGNING_KEY},
         "breaker": {"failures": 2, "open_ms": 400, "max_open_ms": 400},
         "fallback": {"attempts_per_target": 1, "base_delay_ms": 1, "max_delay_ms": 1},
-        **changes,
     }
 
 
-class Deployed:
-    """A local cloud with the stack on it, and the upstream behind."""
-
-    def __init__(self, cloud, upstream):
-        self.cloud, self.upstream = cloud, upstream
-        self.url = None
-
-    def deploy(self, **changes):
-        api = CloudflareApi(self.cloud.api_url, self.cloud.token)
-        replaced = stack(self.upstream.base_url, **changes)
-        engine = EmbeddedEngine(ROOT, "local", api=lambda: api, overrides=replaced)
-        engine.up(lambda *_: None)
-        outputs = engine.outputs(reveal=True)
-        self.url, self.namespace = outputs["url"], outputs["namespace_id"]
-
+class Deployed(Stage):
     def ask(self, text, *, key="demo", headers=(), **more):
         body = {"messages": [{"role": "user", "content": text}], **more}
         return httpx.post(
             f"{self.url}/v1/chat/completions", json=body, headers={**bearer(key), **dict(headers)}, timeout=20
         )
 
-    def calls(self, text):
-        return httpx.get(f"{self.upstream.url}/wall/calls", params={"containing": text}).json()
-
     def kept(self):
         """The values in KV by their names, as the API gives them."""
-        base = f"{self.cloud.api_url}/accounts/{self.cloud.account_id}/storage/kv/namespaces/{self.namespace}"
+        namespaces = f"{self.cloud.api_url}/accounts/{self.cloud.account_id}/storage/kv/namespaces"
+        base = f"{namespaces}/{self.outputs['namespace_id']}"
         headers = {"authorization": f"Bearer {self.cloud.token}"}
         names = [entry["name"] for entry in httpx.get(f"{base}/keys", headers=headers).json()["result"]]
         return {name: httpx.get(f"{base}/values/{name}", headers=headers).text for name in names}
@@ -98,24 +79,33 @@ def fresh():
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory):
+def gate():
+    with GatedModel() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory, gate):
     folder = tmp_path_factory.mktemp("request-path")
-    with pytest.MonkeyPatch.context() as patch, ScriptedUpstream(SCALE) as upstream:
-        patch.setenv(STATE_VARIABLE, str(folder))
-        with LocalCloud(state_dir=folder / "cloud") as cloud:
-            made = Deployed(cloud, upstream)
-            made.deploy()
-            yield made
+    with (
+        ScriptedUpstream(SCALE) as upstream,
+        Deployed(folder, upstream, **changes(upstream.base_url, gate.base_url)) as made,
+    ):
+        yield made
 
 
 def told(response):
     """The text of an answer, streamed or not; None where it is no whole answer."""
-    if response.status_code != 200:
+    return text_of(response.status_code, response.headers["content-type"], response.text)
+
+
+def text_of(status, kind, body):
+    if status != 200:
         return None
-    if "event-stream" not in response.headers["content-type"]:
-        return response.json()["choices"][0]["message"]["content"]
-    data = [json.loads(line[6:]) for line in response.text.split("\n") if line.startswith("data: {")]
-    if any("error" in chunk for chunk in data) or not response.text.endswith("data: [DONE]\n\n"):
+    if "event-stream" not in kind:
+        return json.loads(body)["choices"][0]["message"]["content"]
+    data = [json.loads(line[6:]) for line in body.split("\n") if line.startswith("data: {")]
+    if any("error" in chunk for chunk in data) or not body.endswith("data: [DONE]\n\n"):
         return None
     return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in data if chunk["choices"])
 
@@ -170,23 +160,28 @@ def raw(deployed, text, **more):
     return connection
 
 
+def answered(connection):
+    """The text that such a caller hears, and what the cache did."""
+    with connection, HTTPResponse(connection) as response:
+        response.begin()
+        text = text_of(response.status, response.headers["content-type"], response.read().decode())
+        return text, response.headers["x-edge-cache"]
+
+
 @pytest.mark.parametrize("stream", [True, False])
-def test_who_leaves_does_not_disturb_the_others_not_even_the_first(deployed, stream):
+def test_who_leaves_does_not_disturb_the_others_not_even_the_first(deployed, gate, stream):
     text = fresh()
-    first = raw(deployed, text, stream=stream, model="slow")
-    until = time.monotonic() + 10
-    while not deployed.calls(text) and time.monotonic() < until:
-        time.sleep(0.01)
-    with ThreadPoolExecutor(3) as pool:
-        others = [pool.submit(deployed.ask, text, model="slow", stream=kind) for kind in (True, False, stream)]
-        second = raw(deployed, text, stream=stream, model="slow")
-        time.sleep(0.3)  # a fraction of the time to the first word: all are there, and nothing has come
-        first.close()
-        second.close()
-        assert [call["outcome"] for call in deployed.calls(text)] != ["done"], "they left too late"
-    assert {told(other.result()) for other in others} == {TEXT}
-    assert [call["outcome"] for call in deployed.calls(text)] == ["done"]
-    assert {other.result().headers["x-edge-cache"] for other in others} == {"COALESCED"}
+    gate.calls.clear()
+    first = raw(deployed, text, stream=stream, model="gated")
+    assert gate.asked()
+    others = [raw(deployed, text, stream=kind, model="gated") for kind in (True, False, stream)]
+    second = raw(deployed, text, stream=stream, model="gated")
+    deployed.ask(fresh())  # goes the whole way after them: they are all there
+    first.close()
+    second.close()
+    gate.let(END)
+    assert [answered(other) for other in others] == [("".join(WORDS), "COALESCED")] * 3
+    assert len(gate.calls) == 1
 
 
 def test_no_tenant_is_served_what_another_has_asked(deployed):

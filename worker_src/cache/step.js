@@ -150,23 +150,28 @@ function publish(events, collector, flight) {
   flight.publish(events);
 }
 
-/** A follower's outcome: events for a stream (from its first list on), the whole answer otherwise. */
+/** A follower's outcome: events for a stream (from its first list on), the whole answer otherwise. One that leaves has not come to the end. */
 async function follow(context, follower, left = () => {}) {
+  let gone = false;
   const leave = async () => {
     if (!follower.left) {
+      gone = true;
       void follower.return();
       left();
     }
     return DONE;
   };
+  const next = async () => {
+    const part = await follower.next();
+    if (part.done && gone) throw new UpstreamFailure("left");
+    return part;
+  };
   const { signal } = context.request;
   if (signal?.aborted) await leave();
   else signal?.addEventListener("abort", leave);
-  const first = await follower.next();
-  if (first.done) throw new UpstreamFailure("left");
-  if (context.chat.stream) return { events: resumed(first, { next: () => follower.next(), return: leave }) };
+  const first = await next();
+  if (context.chat.stream) return { events: resumed(first, { next, return: leave }) };
   const collector = new Collector();
-  for (let part = first; !part.done; part = await follower.next()) collector.add(part.value);
-  if (!collector.answer) throw new UpstreamFailure("left");
+  for (let part = first; !part.done; part = await next()) collector.add(part.value);
   return { answer: collector.answer };
 }

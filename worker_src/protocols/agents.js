@@ -1,5 +1,5 @@
 import { EdgeError } from "../errors.js";
-import { isObject } from "./checks.js";
+import { isAbsent, isObject } from "./checks.js";
 
 /** Of an application's own properties, those that the model is told. */
 const SETTINGS = { model: "model", temperature: "temperature", maxTokens: "max_tokens", stop: "stop", toolChoice: "tool_choice" };
@@ -25,9 +25,33 @@ export function instructions(agent, context = [], state = null) {
 /** Settings and model of a chat request: the page's properties, but the agent's own model. */
 export function settingsOf(given, agent) {
   const props = given ?? {};
-  const known = Object.entries(SETTINGS).filter(([name]) => props[name] !== undefined && props[name] !== null);
+  const known = Object.entries(SETTINGS).filter(([name]) => !isAbsent(props[name]));
   const told = Object.fromEntries(known.map(([name, setting]) => [setting, props[name]]));
   return agent.model === null ? told : { ...told, model: agent.model };
+}
+
+/** What errors call the settings that came in a front end's properties `at`, for `named`; all, or those that are `given`. */
+export function settingNames(at, given = SETTINGS) {
+  const known = Object.entries(SETTINGS).filter(([name]) => !isAbsent(given[name]));
+  return Object.fromEntries(known.map(([name, setting]) => [setting, `${at}.${name}`]));
+}
+
+/**
+ * What models are told of a page's calls: none without its result and no result without its call, as they refuse a talk that has either. A run that
+ * broke off may have left one behind.
+ * @param {Array<{message: object}>} entries
+ */
+export function paired(entries) {
+  const results = new Set(entries.map(({ message }) => message.tool_call_id));
+  const made = new Set(entries.flatMap(({ message }) => (message.tool_calls ?? []).map(({ id }) => id)));
+  return entries.flatMap((entry) => {
+    const { tool_calls: calls, ...said } = entry.message;
+    if (said.role === "tool") return made.has(said.tool_call_id) ? [entry] : [];
+    if (!calls) return [entry];
+    const answered = calls.filter(({ id }) => results.has(id));
+    if (answered.length) return [{ ...entry, message: { ...said, tool_calls: answered } }];
+    return said.content ? [{ ...entry, message: said }] : [];
+  });
 }
 
 /** The tools that a page offers, none if its agent has none; without tools there is no choice of them. */

@@ -40,6 +40,22 @@ export const unsupported = (param, fix) => new EdgeError("unsupported_parameter"
 export const unsupportedType = ({ type }, param) =>
   new EdgeError("unsupported_parameter", `'${param}' is of a type that is not supported here: ${isText(type) ? type.slice(0, 64) : "none"}.`, { param });
 
+/** Ids that callers make up are kept in rows of an object, and come back as they are: longer than any client's. */
+const MOST_ID = 1_024;
+
+/** @throws {EdgeError} invalid_request: the id of a run, a message or the like is none */
+export function checkId(value, param) {
+  if (!isText(value) || value === "" || value.length > MOST_ID || !value.isWellFormed()) throw wrong(param, `must be a string of 1 to ${MOST_ID} characters`);
+  return value;
+}
+
+/** The strings that each object of a list must have: `checkTexts(list, "context", ["value"])`. */
+export function checkTexts(list, param, fields) {
+  for (const [index, each] of list.entries()) {
+    for (const field of fields) if (!isText(each[field])) throw wrong(`${param}[${index}].${field}`, "must be a string");
+  }
+}
+
 const ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** What the id of a conversation, which its caller chooses, must be. */

@@ -28,7 +28,7 @@ export function forms(config, find) {
 /** Makes a request the one that its envelope stands for. Whoever asks was let in to the envelope, not yet to that. */
 function unwrapped(context, { method, path, body }, endpoint, find) {
   const url = new URL(`${endpoint}${path}`, context.url);
-  if (!url.pathname.startsWith(`${endpoint}/`)) throw new EdgeError("not_found", `There is no ${url.pathname} here.`);
+  if (!url.pathname.replace(/\/+$/, "").startsWith(`${endpoint}/`)) throw new EdgeError("not_found", `There is no ${url.pathname} here.`);
   find(context, method, url.pathname);
   const { routes } = context.caller;
   if (routes && !routes.includes(context.route.scope)) throw new EdgeError("route_not_allowed", "This key may not use this route.");

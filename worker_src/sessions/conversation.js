@@ -149,18 +149,19 @@ export function conversation(config, answer, { sockets, goesOn, summarise, relis
       return id;
     }
 
-    /** Waits for its place, and runs. */
+    /** Waits for its place, and runs; one that is stopped while it waits ends at once. */
     async #carryOut(run, turn) {
       if (turn.overlap === "latest") for (const other of this.#runs.values()) if (other !== run) other.stop("A later turn has taken its place.");
-      while (this.#active) await this.#active.ended;
-      this.#active = run;
+      while (this.#active && !run.stopped) await Promise.race([this.#active.ended, run.halted]);
+      if (!run.stopped) this.#active = run;
       await this.#list(turn.listed);
       const status = await run.carryOut(() => this.#ask(run, turn));
       if (status === "dropped") lost?.(this.#contextOf(run.id, turn), new EdgeError("run_stopped", "The run was stopped before it began."), []);
-      this.#active = null;
+      if (this.#active === run) this.#active = null;
       this.#runs.delete(run.id);
       await this.#list(turn.listed);
-      if (turn.begins && !this.#runs.size && !this.#store.messages().length) return void (await this.#delete()); // it was refused
+      // It was refused, and whoever asked knows no other turn of it: a new answer's conversation, or a page's thread.
+      if ((turn.begins || turn.chat.turn) && !this.#runs.size && !this.#store.messages().length) return void (await this.#delete());
       await this.#schedule();
     }
 

@@ -37,6 +37,10 @@ export class Run {
     this.ended = new Promise((resolve) => {
       this.settle = resolve;
     });
+    /** Settles when it is stopped. */
+    this.halted = new Promise((resolve) => {
+      this.signal.addEventListener("abort", resolve);
+    });
   }
 
   get signal() {

@@ -218,18 +218,19 @@ export class EventReader {
     return events;
   }
 
-  /** Where a part of a call belongs: some servers give every call the same index, or none. */
-  #place(given, id) {
+  /** Where a part of a call belongs: some servers give every call the same index, or none. What has no name begins no call. */
+  #place(given, id, name) {
     const place = index(given);
     const known = this.#ids.get(place);
     if (known === undefined || typeof id !== "string" || id === "" || id === known) return place;
     const other = [...this.#ids].find(([, each]) => each === id);
-    return other ? other[0] : this.#ids.size;
+    if (other) return other[0];
+    return typeof name === "string" ? this.#ids.size : place;
   }
 
   #toolCall({ index: given, id, function: named }) {
     this.#called = true;
-    const place = this.#place(given, id);
+    const place = this.#place(given, id, named?.name);
     if (!this.#ids.has(place)) {
       this.#ids.set(place, callId(id));
       this.#unnamed.set(place, "");

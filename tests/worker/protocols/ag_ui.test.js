@@ -95,18 +95,58 @@ test("an upstream that fails within the run is told in the run, and nothing afte
   assert.equal(told.at(-1).code, "stream_truncated");
 });
 
-for (const [what, changes, agent, status, code] of [
-  ["an agent that is not there", {}, "nope", 404, "agent_not_found"],
-  ["no thread", { threadId: undefined }, "default", 400, "invalid_request"],
-  ["messages that are none", { messages: "hi" }, "default", 400, "invalid_request"],
-  ["a document", { messages: [{ id: "u", role: "user", content: [{ type: "document", source: { type: "url", value: "https://x" } }] }] }, "default", 400, "unsupported_parameter"],
+const said = (...messages) => ({ messages: [{ id: "r", role: "reasoning", content: "hm" }, ...messages] });
+
+for (const [what, changes, agent, status, code, param] of [
+  ["an agent that is not there", {}, "nope", 404, "agent_not_found", null],
+  ["no thread", { threadId: undefined }, "default", 400, "invalid_request", "threadId"],
+  ["a run whose id is longer than any", { runId: "r".repeat(1_025) }, "default", 400, "invalid_request", "runId"],
+  ["a run whose id is half a character", { runId: "\ud800" }, "default", 400, "invalid_request", "runId"],
+  ["a version that is none", { protocolVersion: {} }, "default", 400, "invalid_request", "protocolVersion"],
+  ["messages that are none", { messages: "hi" }, "default", 400, "invalid_request", "messages"],
+  ["a message of nobody", said({ id: "u", role: "__proto__", content: "x" }), "terse", 400, "invalid_request", "messages[1].role"],
+  ["a message that says nothing", said({ id: "u", role: "user" }), "terse", 400, "invalid_request", "messages[1].content"],
+  ["a message whose id is none", said({ id: 5, role: "user", content: "x" }), "terse", 400, "invalid_request", "messages[1].id"],
+  ["a document", { messages: [{ id: "u", role: "user", content: [{ type: "document", source: { type: "url", value: "https://x" } }] }] }, "default", 400, "unsupported_parameter", "messages[0].content[0]"],
+  ["a picture of no type", said({ id: "u", role: "user", content: [{ type: "image", source: { type: "data", value: "aGk=" } }] }), "default", 400, "invalid_request", "messages[1].content[0].source.mimeType"],
+  ["a text that is none", said({ id: "u", role: "user", content: [{ type: "text" }] }), "default", 400, "invalid_request", "messages[1].content[0]"],
+  ["calls that are none", said({ id: "a", role: "assistant", content: "x", toolCalls: "x" }), "default", 400, "invalid_request", "messages[1].toolCalls"],
+  ["a call of nothing", said({ id: "a", role: "assistant", content: "x", toolCalls: [{ id: "c" }] }), "default", 400, "invalid_request", "messages[1].toolCalls"],
+  ["a result of no call", said({ id: "t", role: "tool", content: "x" }), "default", 400, "invalid_request", "messages[1].toolCallId"],
+  ["a tool without a name", { tools: [TOOL, {}] }, "default", 400, "invalid_request", "tools[1].name"],
+  ["a context that is no text", { context: [{ description: "user", value: {} }] }, "default", 400, "invalid_request", "context[0].value"],
+  ["a property that is not as it must be", { forwardedProps: { maxTokens: "x" } }, "default", 400, "invalid_request", "forwardedProps.maxTokens"],
 ]) {
   test(`${what} is refused before the run`, async () => {
     const response = await run(serving(), changes, agent);
     assert.equal(response.status, status);
-    assert.equal((await response.json()).error.code, code);
+    const { error } = await response.json();
+    assert.deepEqual([error.code, error.param], [code, param]);
   });
 }
+
+test("the model is told no call without its result, which a run that broke off may have left, and no result without its call", async () => {
+  const proxy = serving();
+  const call = (id) => ({ id, type: "function", function: { name: "paint", arguments: "{}" } });
+  const result = (id) => ({ id: `t-${id}`, role: "tool", toolCallId: id, content: "done" });
+  const messages = [
+    { id: "u1", role: "user", content: "go" },
+    { id: "a1", role: "assistant", toolCalls: [call("cut")] },
+    result("gone"),
+    { id: "a2", role: "assistant", content: "well", toolCalls: [call("cut2")] },
+    { id: "a3", role: "assistant", content: "", toolCalls: [call("c1"), call("cut3")] },
+    result("c1"),
+    { id: "u2", role: "user", content: "again" },
+  ];
+  await events(await run(proxy, { messages }));
+  assert.deepEqual(proxy.calls[0].inputs.messages, [
+    { role: "user", content: "go" },
+    { role: "assistant", content: "well" },
+    { role: "assistant", content: "", tool_calls: [call("c1")] },
+    { role: "tool", tool_call_id: "c1", content: "done" },
+    { role: "user", content: "again" },
+  ]);
+});
 
 test("silence is broken by comments", async () => {
   mock.timers.enable({ apis: ["setTimeout"] });

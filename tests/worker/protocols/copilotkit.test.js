@@ -258,6 +258,21 @@ test("a second run waits for the first, or is refused where the stack says so", 
   assert.equal(textOf(await events(await second)), "one two");
 });
 
+test("a run that waits is stopped at once, and those around it go on", async () => {
+  const turns = [lasting(), lasting()];
+  let place = 0;
+  const proxy = made({ models: { one: () => turns[place++].models.one() } });
+  const first = await reading(await run(proxy), "one ");
+  const [second, third] = ["r2", "r3"].map((runId) => run(proxy, { runId, messages: [user("u2", runId)] }));
+  while ((await (await proxy.fetch("/v1/conversations/t1")).json()).runs.length < 3);
+  assert.equal((await (await stop(proxy, { runId: "r2" })).json()).stopped, true);
+  assert.deepEqual(types(await events(await second)), ["RUN_STARTED", "RUN_FINISHED"]);
+  for (const { end } of turns) end();
+  assert.equal(textOf(await first.rest()), "one two");
+  assert.equal(textOf(await events(await third)), "one two");
+  assert.deepEqual(proxy.calls.map((each) => told(each)), [["user: hi"], ["user: r3"]]);
+});
+
 test("a run that was refused before a model was asked leaves the talk as it was", async () => {
   const rules = [{ name: "few", per: "key", of: "requests", at_most: 1, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "open" }];
   const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules, cache_hits: "free" };
@@ -265,6 +280,11 @@ test("a run that was refused before a model was asked leaves the talk as it was"
   const first = answerOf(await events(await run(proxy)));
   assert.equal((await run(proxy, { messages: [user("u2", "anew")] })).status, 429);
   assert.deepEqual((await events(await connect(proxy)))[1].messages, [user("u1", "hi"), first]);
+  assert.equal((await run(proxy, { threadId: "t2" })).status, 429);
+  await proxy.settled();
+  assert.equal(await (await connect(proxy, "t2")).text(), "");
+  const { threads } = await (await proxy.fetch("/copilotkit/threads")).json();
+  assert.deepEqual(threads.map(({ id }) => id), ["t1"]);
 });
 
 test("a run that failed in the middle is what was said last, until its client says otherwise", async () => {
@@ -454,6 +474,10 @@ for (const [what, ask, status, error, words] of [
   ["a body within the envelope that is none", (proxy) => call(proxy, "agent/run", { agentId: "default" }, "x"), 400, "invalid_request", "body"],
   ["another resource", (proxy) => call(proxy, "resource/request", { path: "/memories" }), 400, "invalid_request", "params.path"],
   ["a resource elsewhere", (proxy) => call(proxy, "resource/request", { path: "/threads/../../v1/models" }), 404, "not_found", "/v1/models"],
+  ["an envelope in an envelope", (proxy) => call(proxy, "resource/request", { path: "/threads/..", httpMethod: "POST" }, { method: "info" }), 404, "not_found", "/copilotkit/"],
+  ["an agent of half a character", (proxy) => call(proxy, "agent/run", { agentId: "\ud800" }), 400, "invalid_request", "params.agentId"],
+  ["a thread of half a character", (proxy) => call(proxy, "agent/stop", { agentId: "default", threadId: "\udc00" }), 400, "invalid_request", "params.threadId"],
+  ["a method of a resource that is none", (proxy) => call(proxy, "resource/request", { path: "/threads", httpMethod: {} }), 400, "invalid_request", "params.httpMethod"],
   ["a resource that is not there", (proxy) => call(proxy, "resource/request", { path: "/threads/t1/nope" }), 404, "not_found", "nope"],
   ["a resource to write to", (proxy) => call(proxy, "resource/request", { path: "/threads", httpMethod: "DELETE" }), 405, "method_not_allowed", "GET"],
   ["an envelope of text", (proxy) => post(proxy, "", "x", { headers: { "content-type": "text/plain" } }), 415, "unsupported_media_type", "application/json"],

@@ -177,6 +177,20 @@ test("the model is told what the stack and the page say of the agent, and nothin
   assert.equal(proxy.calls[0].inputs.tools, undefined);
 });
 
+test("however long what is told already and the context are, they are compared at once", async () => {
+  const quarter = "a".repeat(50_000);
+  const messages = [said("system", quarter.repeat(4)), said("user", "hi", "u2")];
+  const began = performance.now();
+  const limits = { max_body_bytes: 1_000_000, max_messages: 20, max_input_tokens: null, max_output_tokens: null, rules: [], cache_hits: "free" };
+  await parts(await ask(serving(TOLD, { config: { limits } }), { messages, context: [{ description: quarter, value: quarter }] }));
+  assert.ok(performance.now() - began < 1_000);
+});
+
+test("a property that is not as it must be is named", async () => {
+  const { errors } = await (await ask(serving(), {}, { properties: { maxTokens: "x" } })).json();
+  assert.equal(errors[0].extensions.error.param, "variables.properties.maxTokens");
+});
+
 test("a stack without agents lists none, and its pages chat all the same", async () => {
   const proxy = serving(TOLD, { config: { agents: {} } });
   assert.deepEqual((await (await post(proxy, { operationName: "availableAgents" })).json()).data.availableAgents.agents, []);
@@ -248,10 +262,12 @@ test("a chat under another name is found by its query", async () => {
   assert.equal(proxy.calls.length, 1);
 });
 
+const nested = (levels) => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
+
 for (const [what, data, code, param] of [
   ["no data", null, "invalid_request", "variables.data"],
   ["messages that are none", { messages: "hi" }, "invalid_request", "variables.data.messages"],
-  ["no message", { messages: [] }, "invalid_request", "messages"],
+  ["no message", { messages: [] }, "invalid_request", "variables.data.messages"],
   ["a message of no kind", { messages: [{ id: "x" }] }, "invalid_request", "variables.data.messages[0]"],
   ["a message without its text", { messages: [{ id: "x", textMessage: { role: "user" } }] }, "invalid_request", "variables.data.messages[0].textMessage.content"],
   ["an action without its schema", { frontend: { actions: [{ name: "x" }] } }, "invalid_request", "variables.data.frontend.actions[0].jsonSchema"],
@@ -263,7 +279,13 @@ for (const [what, data, code, param] of [
   ["a state that is no JSON", { agentSession: { agentName: "default" }, agentStates: [{ agentName: "default", state: "{" }] }, "invalid_request", "variables.data.agentStates[0].state"],
   ["an agent that is not there", { agentSession: { agentName: "nope" } }, "agent_not_found", null],
   ["an agent without a name", { agentSession: { agentName: 1 } }, "invalid_request", "variables.data.agentSession.agentName"],
-  ["a model that is not there", { forwardedParameters: { model: "nope" } }, "model_not_found", "model"],
+  ["a model that is not there", { forwardedParameters: { model: "nope" } }, "model_not_found", "variables.data.forwardedParameters.model"],
+  ["a message of nobody", { messages: [said("user", "hi"), said("nobody", "hi")] }, "invalid_request", "variables.data.messages[1].textMessage.role"],
+  ["a call without an id", { messages: [{ actionExecutionMessage: { name: "paint", arguments: "{}" } }] }, "invalid_request", "variables.data.messages[0].id"],
+  ["a context that is no text", { context: [{ description: "user" }] }, "invalid_request", "variables.data.context[0].value"],
+  ["a schema without end", { frontend: { actions: [{ name: "x", jsonSchema: nested(65) }] } }, "invalid_request", "variables.data.frontend.actions[0].jsonSchema"],
+  ["a state without end", { agentSession: { agentName: "default" }, agentStates: [{ agentName: "default", state: nested(65) }] }, "invalid_request", "variables.data.agentStates[0].state"],
+  ["a thread whose id is longer than any", { threadId: "t".repeat(1_025) }, "invalid_request", "variables.data.threadId"],
 ]) {
   test(`${what} is refused so that CopilotKit shows why`, async () => {
     const proxy = serving();

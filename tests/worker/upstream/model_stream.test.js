@@ -94,6 +94,21 @@ test("calls that share an index, or have none, stay apart by their ids", async (
   }
 });
 
+test("a call begins with its name: what has none and another id is of the call before, and a first without it is none", async () => {
+  const call = (id, given) => ({ choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id, type: "function", function: given }] } }] });
+  const end = { choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] };
+  const asked = async (...events) => {
+    const { chat } = harness({ models: { one: () => sse(...events, end, "[DONE]") } });
+    const response = await chat(ask("x", { stream: true }));
+    const calls = (await chunks(response)).flatMap((chunk) => chunk.choices?.[0]?.delta?.tool_calls ?? []);
+    return [response.headers.get("x-edge-target"), calls.map((each) => [each.index, each.id, each.function.name, each.function.arguments])];
+  };
+  const [target, calls] = await asked(call("a", { name: "f", arguments: '{"x"' }), call("b", { arguments: ":1}" }), call("c", { name: "g", arguments: "{" }), call("c", { arguments: "}" }));
+  assert.equal(target, "ai/one");
+  assert.deepEqual(calls, [[0, "a", "f", '{"x"'], [0, undefined, undefined, ":1}"], [1, "c", "g", "{"], [1, undefined, undefined, "}"]]);
+  assert.equal((await asked(call("a", { arguments: "{}" })))[0], "ai/two");
+});
+
 test("a second choice that nobody asked for is none of the text", async () => {
   const events = openaiChunks("one two");
   events.splice(1, 0, { choices: [{ index: 1, delta: { content: "other" } }] }, { choices: [{ index: 1, delta: {}, finish_reason: "length" }, { index: 0, delta: { content: "and " } }] });

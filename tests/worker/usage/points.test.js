@@ -160,6 +160,18 @@ test("a turn is one point, written where it runs; a repeated one cost nothing", 
   ]);
 });
 
+test("a run that is stopped is no answer, whether the cache is on or not", async () => {
+  const [first, ...rest] = openaiChunks("one two");
+  for (const without of [["cache"], []]) {
+    const all = made({ including: ["sessions"], without, models: { one: () => paced(first, new Promise(() => {}), ...rest) } });
+    const response = await all.chat(ask("hi", { stream: true }), on("talk"));
+    await response.body.getReader().read();
+    await all.fetch(`/v1/conversations/talk/runs/${response.headers.get("x-edge-run")}/stop`, { method: "POST" });
+    while (!all.points.length) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(all.points.map((point) => pick(point, "outcome", "error", "status", "attempts")), [{ outcome: "cancelled", error: "client_closed_request", status: 499, attempts: 1 }]);
+  }
+});
+
 test("a turn that is refused before it runs is a refusal", async () => {
   const all = made({ including: ["sessions"] });
   await (await all.chat(ask("hi"), on("no spaces"))).text();

@@ -1,4 +1,4 @@
-import { isObject, wrong } from "../checks.js";
+import { isObject, isText, wrong } from "../checks.js";
 
 /** What an envelope's `method` stands for: method and path of the request, in whose place its parameters go. */
 const METHODS = {
@@ -9,7 +9,6 @@ const METHODS = {
   "agent/stop": ["POST", "/agent/{agentId}/stop/{threadId}"],
 };
 const RESOURCE = "resource/request";
-
 
 /**
  * The request that an envelope `{method, params, body}` stands for.
@@ -24,7 +23,7 @@ export function unwrap({ method, params = {}, body = {} }) {
 }
 
 function named(method, params) {
-  if (typeof method !== "string" || !Object.hasOwn(METHODS, method)) throw wrong("method", `must be one of ${[...Object.keys(METHODS), RESOURCE].join(", ")}`);
+  if (!isText(method) || !Object.hasOwn(METHODS, method)) throw wrong("method", `must be one of ${[...Object.keys(METHODS), RESOURCE].join(", ")}`);
   const [verb, path] = METHODS[method];
   return [verb, path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(text(params, name)))];
 }
@@ -32,10 +31,11 @@ function named(method, params) {
 function resource(params) {
   const path = text(params, "path");
   if (!/^\/threads(\/|\?|$)/.test(path)) throw wrong("params.path", "must be a path of /threads");
-  return [params.httpMethod ?? "GET", path];
+  return [params.httpMethod ? text(params, "httpMethod") : "GET", path];
 }
 
 function text(params, name) {
-  if (typeof params[name] !== "string" || params[name] === "") throw wrong(`params.${name}`, "must be a string");
+  // Half a character cannot be part of an address.
+  if (!isText(params[name]) || params[name] === "" || !params[name].isWellFormed()) throw wrong(`params.${name}`, "must be a string of whole characters");
   return params[name];
 }

@@ -1,6 +1,7 @@
-import { agentOf, instructions, offered, settingsOf } from "../agents.js";
+import { agentOf, instructions, offered, paired, settingNames, settingsOf } from "../agents.js";
+import { MOST_DEPTH, fits } from "../body.js";
 import { chatRequest } from "../chat.js";
-import { isObject, wrong } from "../checks.js";
+import { checkId, checkTexts, isAbsent, isObject, isText, named, wrong } from "../checks.js";
 
 const AT = "variables.data";
 
@@ -30,19 +31,24 @@ export function decode({ variables }, config, caller, _route, headers) {
     stream,
     ...(stream ? { stream_options: { include_usage: true } } : {}),
   };
-  return Object.assign(chatRequest(asked, config, caller), { run: { threadId: threadId ?? crypto.randomUUID(), runId: runId ?? null } });
+  return Object.assign(named(namesOf(variables), () => chatRequest(asked, config, caller)), { run: { threadId: threadId ?? crypto.randomUUID(), runId: runId ?? null } });
 }
+
+/** What errors call what a chat request holds; parameters win over properties. */
+const namesOf = ({ data }) =>
+  ({ ...settingNames("variables.properties"), ...settingNames(`${AT}.forwardedParameters`, data.forwardedParameters ?? {}), messages: `${AT}.messages` });
 
 function checked(data) {
   if (!isObject(data)) throw wrong(AT, "must be an object");
   for (const key of ["frontend", "forwardedParameters", "agentSession"]) {
     if (!isObject(data[key] ?? {})) throw wrong(`${AT}.${key}`, "must be an object");
   }
-  for (const key of ["threadId", "runId"]) if (typeof (data[key] ?? "") !== "string") throw wrong(`${AT}.${key}`, "must be a string");
+  for (const key of ["threadId", "runId"]) if (!isAbsent(data[key])) checkId(data[key], `${AT}.${key}`);
   const lists = [["messages", data.messages], ["context", data.context], ["agentStates", data.agentStates], ["frontend.actions", data.frontend?.actions]];
   for (const [key, value] of lists) {
     if (!Array.isArray(value ?? []) || !(value ?? []).every(isObject)) throw wrong(`${AT}.${key}`, "must be a list of objects");
   }
+  checkTexts(data.context ?? [], `${AT}.context`, ["description", "value"]);
   return data;
 }
 
@@ -79,14 +85,21 @@ function parsed(text, at) {
     // told below
   }
   if (!isObject(value)) throw wrong(at, "must be the JSON of an object");
+  if (!fits(value, MOST_DEPTH)) throw wrong(at, `is nested more than ${MOST_DEPTH} levels deep`);
   return value;
 }
 
-/** The chat of 1.10 writes its context into its own system message: what the talk tells already is not told again. */
+/**
+ * The chat of 1.10 writes its context into its own system message: what the talk tells already is not told again. Whole lines are looked up,
+ * as a caller's text must not be searched for in another: that can take minutes.
+ */
 function unsaid(context, talk) {
-  const told = talk.filter(({ role }) => role === "system").map(({ content }) => content);
-  return (context ?? []).filter(({ description, value }) => !told.some((text) => text.includes(`${description}: ${value}`)));
+  const told = new Set(talk.flatMap(({ role, content }) => (role === "system" && isText(content) ? linesOf(content) : [])));
+  return (context ?? []).filter(({ description, value }) => !linesOf(`${description}: ${value}`).every((line) => told.has(line)));
 }
+
+/** The lines of a text, without their numbers in a list. */
+const linesOf = (text) => text.split("\n").map((line) => line.trim().replace(/^\w{1,6}\. /, ""));
 
 /** The state that the page keeps for the agent it runs, null if it runs none. */
 function stateOf({ agentSession, agentStates }) {
@@ -105,27 +118,26 @@ const KINDS = {
 
 const dataUrl = ({ format, bytes }) => `data:${format.includes("/") ? format : `image/${format}`};base64,${bytes}`;
 
-/** What models are told of the talk: the calls of a turn in one message with its text, no call without its result and no result without its call. */
+/** What models are told of the talk: the calls of a turn in one message with its text. */
 function history(given) {
-  const all = given ?? [];
-  const results = new Set(all.map(({ resultMessage }) => resultMessage?.actionExecutionId));
-  const calls = new Set(all.filter(({ actionExecutionMessage }) => actionExecutionMessage).map(({ id }) => id));
+  const all = (given ?? []).map((each, index) => messageOf(each, `${AT}.messages[${index}]`)).filter(Boolean);
   const talk = [];
-  for (const [index, each] of all.entries()) {
-    const message = messageOf(each, `${AT}.messages[${index}]`);
-    if (message?.tool_calls && !results.has(each.id)) continue;
-    if (message?.role === "tool" && !calls.has(message.tool_call_id)) continue;
-    if (message?.tool_calls && talk.at(-1)?.role === "assistant") talk.push(joined(talk.pop(), message));
-    else if (message) talk.push(message);
+  for (const { message } of paired(all.map((message) => ({ message })))) {
+    if (message.tool_calls && talk.at(-1)?.role === "assistant") talk.push(joined(talk.pop(), message));
+    else talk.push(message);
   }
   return talk;
 }
+
+const ROLES = ["user", "assistant", "system", "developer", "tool"];
 
 function messageOf(given, at) {
   const kind = Object.keys(KINDS).find((each) => isObject(given[each]));
   if (kind === undefined) throw wrong(at, `must hold one of ${Object.keys(KINDS).join(", ")}`);
   const [texts, read] = KINDS[kind];
-  for (const field of texts) if (typeof given[kind][field] !== "string") throw wrong(`${at}.${kind}.${field}`, "must be a string");
+  for (const field of texts) if (!isText(given[kind][field])) throw wrong(`${at}.${kind}.${field}`, "must be a string");
+  if (texts.includes("role") && !ROLES.includes(given[kind].role)) throw wrong(`${at}.${kind}.role`, `must be one of ${ROLES.join(", ")}`);
+  if (kind === "actionExecutionMessage") checkId(given.id, `${at}.id`);
   return read(given[kind], given.id);
 }
 
