@@ -167,7 +167,7 @@ function checkMessage(message, index) {
   checkFields(message, FIELDS, `${at}.`);
   if (typeof content === "string") return;
   if (Array.isArray(content)) return content.forEach((part, place) => checkPart(part, `${at}.content[${place}]`));
-  const silent = message.role === "assistant" && (calls || message.function_call);
+  const silent = message.role === "assistant" && (calls || message.function_call || message.refusal);
   if (!silent || !isAbsent(content)) throw wrong(`${at}.content`, "must be a string or a list of parts");
   return undefined;
 }

@@ -104,6 +104,13 @@ test("a refusal reaches the caller, whole and streamed, through the cache too", 
   }
 });
 
+test("a refusal is sent back as OpenAI tells it, without content", async () => {
+  const { chat, calls } = harness();
+  const refused = { role: "assistant", content: null, refusal: "I refuse" };
+  assert.equal((await chat({ messages: [{ role: "user", content: "x" }, refused, { role: "user", content: "y" }] })).status, 200);
+  assert.deepEqual(calls[0].inputs.messages[1], { ...refused, content: "" });
+});
+
 test("what a model sends out of place does not reach the caller", async () => {
   const odd = { choices: [{ message: { role: "assistant", content: "ok" }, finish_reason: "canary" }], usage: "canary" };
   const deep = JSON.parse(`${'{"a_details":'.repeat(2_000)}{}${"}".repeat(2_000)}`);
