@@ -64,6 +64,12 @@ test("a model's own bounds hold: the lengths of its vectors, and how many texts 
   assert.equal((await read(await embed({ input: ["a", "b", "c"] }))).error.param, "input");
 });
 
+test("vectors of another length than was asked for are none, and speak against no target", async () => {
+  const { embed, calls } = serving({ models: { one: () => openaiList([1, 2, 3]) } });
+  for (const [dimensions, status] of [[3, 200], [2, 400], [null, 200]]) assert.equal((await embed({ input: `${dimensions}`, dimensions })).status, status);
+  assert.deepEqual(calls.map(({ model }) => model), ["one", "one", "one"]);
+});
+
 test("a model for vectors does not chat, and one that chats gives no vectors", async () => {
   const models = { embed: { targets: [target("one", { capabilities: capabilities() })] }, talk: { targets: [target("two", { capabilities: capabilities({ chat: true, embeddings: false }) })] } };
   const { embed, chat, calls } = serving({ config: { models, aliases: {}, default_model: "talk" } });
