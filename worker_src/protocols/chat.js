@@ -38,7 +38,7 @@ const AT_LEAST_ONE = ["max_tokens", "max_completion_tokens", "n"];
 const KINDS = {
   response_format: [(value) => isText(value?.type), "an object with a type"],
   stop: [(value) => isText(value) || (Array.isArray(value) && value.every(isText)), "a string or a list of strings"],
-  tool_choice: [(value) => isText(value) || isObject(value), "a string or an object"],
+  tool_choice: [(value) => isText(value) || isText(value.type), "a string or an object with a type"],
   logit_bias: [isObject, "an object"],
   logprobs: [isFlag, "true or false"],
   parallel_tool_calls: [isFlag, "true or false"],

@@ -170,7 +170,7 @@ for (const [name, value] of Object.entries({ response_format: 1, stop: 5, tool_c
 MISTAKES.push([ask("x", { n: 2, stream: true }), "invalid_request", "n"]);
 MISTAKES.push([{ messages: [{ role: "assistant", tool_calls: [null] }] }, "invalid_request", "messages[0].tool_calls"]);
 
-for (const [name, value] of Object.entries({ response_format: {}, parallel_tool_calls: 1, functions: "f", reasoning_effort: 1, service_tier: [] })) {
+for (const [name, value] of Object.entries({ response_format: {}, tool_choice: {}, parallel_tool_calls: 1, functions: "f", reasoning_effort: 1, service_tier: [] })) {
   MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);
 }
 for (const name of ["max_tokens", "max_completion_tokens", "n"]) MISTAKES.push([ask("x", { [name]: 1e308 }), "invalid_request", name]);
