@@ -98,7 +98,7 @@ def describe(error: Mapping[str, Any]) -> str:
         return f"{key}: missing. Fix: add it; {fix}."
     rule, fix = _rule(error), _fix(path, error)
     if path[0] == "upstreams" and path[-1] == "key":
-        return f"{key}: {rule} (value hidden, it may be a secret). Fix: {fix}; the key itself is a secret."
+        return f"{key}: {rule} (value hidden, it may be a secret). Fix: {fix}."
     if path[0] in SECRET_KEYS or _SECRET.search(str(error["input"])):
         return f"{key}: {rule} (value hidden, it may be a secret). Fix: set it again as the reference says."
     # A pattern tells nobody what to write, and its fix does.
