@@ -34,7 +34,7 @@ PROTOCOLS = {
     "ag_ui": 18_000,
     "anthropic": 24_000,
     "completions": 4_000,
-    "copilotkit": 24_000,
+    "copilotkit": 27_000,
     "copilotkit_graphql": 20_000,
     "embeddings": 6_000,
     "responses": 32_000,
@@ -163,7 +163,7 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     assert unlimited.size - socketless.size < 18_000
     assert unmetered.size - unlimited.size < 13_000
     counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}, "protocols": {}, "openapi": {}})
-    assert everything.size - bundle(**{**EVERYTHING, "openapi": {}}).size < 36_000
+    assert everything.size - bundle(**{**EVERYTHING, "openapi": {}}).size < 46_000
     assert counted.size - unmetered.size < 22_000
     assert everything.size - silent.size < 8_000
     assert everything.size - untold.size < 9_500
