@@ -109,11 +109,15 @@ def _shown(value: Any) -> str:
 
 
 def _told(value: Any) -> Any:
-    """The value without what is not told, at any depth: an agent comes and goes as a whole."""
+    """The value without what is not told, at any depth: an agent comes and goes as a whole.
+
+    Of a mapping first what is short, as the rest may be cut off, and what is not set is left out.
+    """
     if isinstance(value, list):
         return [_told(item) for item in value]
     if isinstance(value, dict):
-        return {name: _told(item) for name, item in value.items() if name not in UNTOLD}
+        held = {name: _told(item) for name, item in value.items() if name not in UNTOLD and item is not None}
+        return dict(sorted(held.items(), key=lambda entry: isinstance(entry[1], dict | list)))
     return value
 
 

@@ -53,6 +53,12 @@ def test_of_a_list_what_came_and_went_is_told_however_long_it_is():
     )
 
 
+def test_of_a_target_that_comes_the_model_is_told_before_all_that_it_can_do():
+    target = {"capabilities": dict.fromkeys("abcdefghij", True), "model": "m", "price": None, "upstream": "ai"}
+    [told] = reasons(version({"targets": []}), version({"targets": [target]}))
+    assert told.startswith('targets: + {"model": "m", "upstream": "ai", "capabilities": {')
+
+
 def test_of_an_agents_instructions_nothing_is_told_but_that_they_changed():
     def agents(**named):
         return version({"agents": {name: {"instructions": text, "tools": "none"} for name, text in named.items()}})
