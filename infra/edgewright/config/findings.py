@@ -76,7 +76,9 @@ def describe(error: Mapping[str, Any]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     rule = f"{message[0].lower()}{message[1:]}"
     if path[0] == "upstreams" and path[-1] == "key":
-        return f"{key}: {rule} (value hidden, it may be a secret). Fix: {_fix(path, error)}; the key itself is a secret."
+        return (
+            f"{key}: {rule} (value hidden, it may be a secret). Fix: {_fix(path, error)}; the key itself is a secret."
+        )
     if path[0] in SECRET_KEYS or _SECRET.search(str(error["input"])):
         return f"{key}: {rule} (value hidden, it may be a secret). Fix: set it again as the reference says."
     return f"{key}: {_short(error['input'])} is refused: {rule}. Fix: {_fix(path, error)}."
