@@ -65,6 +65,16 @@ export class EdgeError extends Error {
   }
 }
 
+/**
+ * Refuses a caller whose key leaves out the scope that a route asks for.
+ * @param {string[]|null} routes of the key; null: all
+ * @param {string} scope
+ * @throws {EdgeError} route_not_allowed
+ */
+export function checkScope(routes, scope) {
+  if (routes && !routes.includes(scope)) throw new EdgeError("route_not_allowed", `This key may not use this route: its 'routes' lack '${scope}'.`);
+}
+
 /** Any thrown value as an EdgeError; what is not one, nor can become one, is our own mistake and shows nothing of itself. */
 export function asEdgeError(thrown) {
   if (thrown instanceof EdgeError) return thrown;

@@ -10,7 +10,8 @@ PAGE = ROOT / "docs" / "reference" / "clients.md"
 HEAD = """# Clients
 
 Made by `make clients` from a run of `tests/e2e`; do not edit. A row is a test that drives the unmodified client against
-the deployed Worker.
+the deployed Worker; `-` where no test drives a version, because it lacks what the row is about: CopilotKit 1.10 keeps
+its talk in the page, so no reload brings it back. How each is set up: [connect a client](../howto/connect.md).
 """
 
 

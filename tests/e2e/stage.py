@@ -6,6 +6,7 @@ import secrets
 import signal
 import threading
 import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -66,18 +67,19 @@ class Stage:
 
     def __init__(self, folder, upstream, **changes):
         self.folder, self.upstream, self.changes = folder, upstream, changes
-        self.http, self.environment = httpx.Client(), pytest.MonkeyPatch()
+        self.http = httpx.Client()
 
     def __enter__(self):
-        self.environment.setenv(STATE_VARIABLE, str(self.folder))
-        self.cloud = LocalCloud(state_dir=self.folder / "cloud").__enter__()
-        self.deploy()
+        with ExitStack() as held:
+            held.enter_context(pytest.MonkeyPatch.context()).setenv(STATE_VARIABLE, str(self.folder))
+            self.cloud = held.enter_context(LocalCloud(state_dir=self.folder / "cloud"))
+            held.callback(lambda: self.http.close())
+            self.deploy()
+            self.held = held.pop_all()
         return self
 
     def __exit__(self, *why):
-        self.http.close()
-        self.cloud.__exit__(*why)
-        self.environment.undo()
+        self.held.__exit__(*why)
 
     def deploy(self, **changes):
         api = CloudflareApi(self.cloud.api_url, self.cloud.token)

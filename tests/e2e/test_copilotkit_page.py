@@ -7,12 +7,14 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from edgewright.keys import new_client_key
 from edgewright.localcloud.runtime.install import npm_ci
 from edgewright_verify.upstream import ScriptedUpstream
 from playwright.sync_api import expect, sync_playwright
 
 from .browser import CHROMIUM, FLAGS, pages_of
 from .conftest import ROOT
+from .odd import targets
 from .stage import KEY, Stage, fresh
 
 FOLDER = ROOT / "examples" / "copilotkit-chat"
@@ -22,6 +24,7 @@ ALONE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 LAVENDER = "rgb(230, 230, 250)"
 ANSWER = ".copilotKitAssistantMessage"
 PRESSES, SENT_MS = 20, 3_000
+NARROW = new_client_key()
 STOP = "[data-test-id=copilot-chat-request-in-progress]"
 
 pytestmark = [
@@ -47,16 +50,25 @@ def origin(pages):
 
 
 @pytest.fixture(scope="module")
+def stranger(pages):
+    """The same page at an origin that the stack does not let in."""
+    with pages_of(pages) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
 def stage(tmp_path_factory, origin):
     """The local cloud's own models: they call a tool that is named, and are slow where they are asked to be."""
     folder = tmp_path_factory.mktemp("chat")
     changes = {
         "upstreams": {"ai": {"type": "workers-ai"}},
-        "models": {"small": {"targets": [{"upstream": "ai", "model": "@cf/meta/llama-3.1-8b-instruct"}]}},
+        "models": {name: targets("@cf/meta/llama-3.1-8b-instruct", upstream="ai") for name in ("small", "other")},
         "default_model": "small",
         "agents": {"default": {}},
         "protocols": {"copilotkit": True, "copilotkit_graphql": True},
         "cors": {"origins": [origin]},
+        "auth": {"keys": {"demo": {"tenant": "demo"}, "narrow": {"tenant": "demo", "models": ["other"]}}},
+        "client_keys": {"demo": KEY, "narrow": NARROW},
     }
     with ScriptedUpstream() as unused, Stage(folder, unused, **changes) as made:
         yield made
@@ -85,14 +97,19 @@ def visit(origin, stage, version, tmp_path):
         opened = browser.new_page(viewport={"width": 900, "height": 700})
         opened.set_default_timeout(60_000)
 
-        def visit(key=KEY):
-            opened.goto(f"{origin}/?copilotkit={version}&url={stage.url}")
-            opened.get_by_label("Key").fill(key)
-            opened.get_by_role("button", name="Connect").click()
-            return settled(opened)
+        def visit(key=KEY, at=origin):
+            opened.goto(f"{at}/?copilotkit={version}&url={stage.url}")
+            return connect(opened, key)
 
         yield visit
         opened.screenshot(path=tmp_path / f"{version}.png")
+
+
+def connect(page, key):
+    """Gives the page a key; it shows the chat, or why there is none."""
+    page.get_by_label("Key", exact=True).fill(key)
+    page.get_by_role("button", name="Connect").click()
+    return page
 
 
 def settled(page):
@@ -123,7 +140,7 @@ def calls(stage, mark):
 
 
 def test_an_answer_comes_and_an_action_runs_once_and_is_told(visit, stage):
-    page, mark = visit(), fresh()
+    page, mark = settled(visit()), fresh()
     say(page, f"hello {mark}")
     expect(page.locator(ANSWER).last).to_contain_text(f'You wrote "hello {mark}".')
     say(page, f"{mark}: please set_background to Lavender")
@@ -137,7 +154,7 @@ def test_an_answer_comes_and_an_action_runs_once_and_is_told(visit, stage):
 
 
 def test_stop_ends_a_long_answer_and_the_model(visit, stage):
-    page, mark = visit(), fresh()
+    page, mark = settled(visit()), fresh()
     say(page, f"a slow answer {mark}")
     expect(page.locator(ANSWER).last).to_contain_text("word5 ")
     page.locator(STOP).click()
@@ -154,7 +171,7 @@ def test_stop_ends_a_long_answer_and_the_model(visit, stage):
 
 @pytest.mark.parametrize("version", ["1.60", "1.74"], indirect=True)
 def test_a_thread_survives_a_reload_and_its_run_goes_on(visit):
-    page, mark = visit(), fresh()
+    page, mark = settled(visit()), fresh()
     say(page, f"hello {mark}")
     expect(page.locator(ANSWER).last).to_contain_text(f'You wrote "hello {mark}".')
     say(page, f"a slow answer {mark}")
@@ -166,8 +183,25 @@ def test_a_thread_survives_a_reload_and_its_run_goes_on(visit):
     expect(page.locator(ANSWER).last).to_contain_text("word200")
 
 
-@pytest.mark.parametrize("version", ["1.10"], indirect=True)
+def test_a_wrong_key_is_told_and_can_be_changed(visit):
+    page, mark = visit("sk-edge-wrong"), fresh()
+    expect(page.get_by_role("alert")).to_have_text("This key is not known here.")
+    page.reload()
+    settled(connect(page, KEY))
+    say(page, f"hello {mark}")
+    expect(page.locator(ANSWER).last).to_contain_text(f'You wrote "hello {mark}".')
+    page.get_by_role("button", name="Change the key").click()
+    expect(page.get_by_label("Key", exact=True)).to_be_empty()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_proxy_that_does_not_let_the_page_in_is_told_with_what_to_check(visit, stage, stranger):
+    page = visit(at=stranger)
+    expect(page.get_by_role("alert")).to_contain_text(f"{stage.url} cannot be reached from this page.")
+    expect(page.get_by_role("alert")).to_contain_text(f"is {stranger} in cors.origins of its stack?")
+
+
 def test_a_refusal_is_shown(visit):
-    page = visit("sk-edge-wrong")
+    page = settled(visit(NARROW))
     say(page, "hello")
-    expect(page.get_by_text("This key is not known here.")).to_be_visible()
+    expect(page.get_by_text("This key may not use")).to_be_visible()

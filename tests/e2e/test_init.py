@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import subprocess
 
 import httpx
@@ -48,8 +49,42 @@ def test_an_empty_folder_becomes_a_project_that_is_deployed_and_verified_at_once
         answer = chat(outputs(tmp_path), model="tiny")
         assert answer.status_code == 200
         assert answer.headers["x-edge-target"].endswith("@cf/meta/llama-3.2-1b-instruct")
+        shown = cli("outputs", "--show-secrets", cwd=tmp_path)
+        kept = tmp_path / ".edgewright/stacks/local/secrets.json"
+        assert f"client_keys in {kept}" in shown.stderr
+        assert set(json.loads(kept.read_text())["client_keys"]) == {"demo", "guest"}
         verified = cli("verify", "--stack", "local", "--suite", "streaming", "--suite", "limits", cwd=tmp_path)
         assert verified.returncode == 0, verified.stdout
+
+
+def test_each_command_that_init_tells_runs(tmp_path):
+    said = cli("init", "new", "--yes", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    folder, (up, verify) = told(said.stdout)
+    with serving(*up, cwd=tmp_path / folder):
+        verified = cli(*verify, "--suite", "streaming", cwd=tmp_path / folder)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def told(text):
+    """The folder that ``init`` says to go to, and the arguments of each command after it."""
+    lines = [shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("  ")]
+    assert [line[0] for line in lines] == ["cd", "edgewright", "edgewright"]
+    return lines[0][1], [line[1:] for line in lines[1:]]
+
+
+def test_without_an_account_only_the_local_stack_deploys(tmp_path, account):
+    del account["CLOUDFLARE_API_TOKEN"]
+    said = cli("init", "--yes", cwd=tmp_path)
+    assert "edgewright:account_id into Pulumi.dev.yaml, Pulumi.staging.yaml and Pulumi.prod.yaml" in said.stdout
+    assert "account's id as `edgewright:account_id`" in (tmp_path / "README.md").read_text()
+    for stack in ("dev", "staging", "prod"):
+        refused = cli("up", "--stack", stack, "--engine", "embedded", cwd=tmp_path, **account)
+        assert refused.returncode == 2
+        assert (
+            'account_id: "<your account id>" is refused. Fix: copy it from the Cloudflare dashboard' in refused.stderr
+        )
+    assert cli("render", cwd=tmp_path).returncode == 0
 
 
 def test_the_other_stacks_deploy_once_their_secrets_are_set(tmp_path, account):
@@ -79,7 +114,8 @@ def test_the_account_comes_from_the_token_and_the_answers_go_into_the_files(tmp_
     assert account["CLOUDFLARE_API_TOKEN"] not in "".join(p.read_text() for p in folder.rglob("*") if p.is_file())
 
 
-def test_a_person_is_asked(tmp_path):
+@pytest.mark.parametrize("account_id", ["0a" * 16, ""])
+def test_a_person_is_asked(tmp_path, account_id):
     terminal, end = pty.openpty()
     process = subprocess.Popen(
         [EDGEWRIGHT, "init"],
@@ -91,11 +127,12 @@ def test_a_person_is_asked(tmp_path):
         text=True,
     )
     os.close(end)
-    answers = ["0a" * 16, "desk", "example.com", "chat.example.com", "", "big=@cf/openai/gpt-oss-120b"]
+    answers = [account_id, "desk", "example.com", "chat.example.com", "", "big=@cf/openai/gpt-oss-120b"]
     os.write(terminal, "".join(f"{answer}\n" for answer in answers).encode())
     said, asked = process.communicate(timeout=60)
     os.close(terminal)
     assert process.returncode == 0, asked
+    assert config(tmp_path, "dev")["account_id"] == (account_id or "<your account id>")
     assert "14 files" in said
     assert "Cloudflare account id" in asked
     assert config(tmp_path, "prod")["custom_domain"]["hostname"] == "chat.example.com"
@@ -107,7 +144,6 @@ def test_nothing_is_overwritten_and_mistakes_are_told_before_anything_is_written
     (tmp_path / "README.md").write_text("mine")
     for arguments, said in (
         (("--account-id", "0a" * 16), "README.md is there already"),
-        ((), "--account-id: is missing"),
         (("--account-id", "nonsense"), 'account_id: "nonsense" is refused'),
         (("--account-id", "0a" * 16, "--model", "small"), "--model: 'small' names no model"),
         (("--account-id", "0a" * 16, "--name", "Not A Name"), 'name: "Not A Name" is refused'),

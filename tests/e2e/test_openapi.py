@@ -50,6 +50,7 @@ def test_what_is_answered_is_what_the_document_says(api, stage, operation):
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=HealthCheck)
     @given(case=valid | odd)
     def ask(case):
+        case.headers.pop("x-edge-deadline-ms", None)  # no model answers in a millisecond
         case.call_and_validate(base_url=stage.url, headers=AUTHORIZED, checks=CHECKS)
 
     ask()
@@ -85,8 +86,7 @@ def test_what_is_there_is_as_the_document_says(api, stage):
 def test_the_document_is_openapi(api):
     api.validate()
     schemathesis.openapi.from_dict(whole()).validate()
-    assert {"bearer": []} in whole()["security"]
-    assert {"apiKey": []} in whole()["security"]
+    assert whole()["security"] == [{"bearer": []}, {"apiKey": []}]
 
 
 def test_every_path_that_the_proxy_has_is_in_the_document(stage):

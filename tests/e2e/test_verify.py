@@ -5,7 +5,12 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import pytest
+from edgewright_verify.runner import Options, examine
+from edgewright_verify.upstream import ScriptedUpstream
+
 from .conftest import ROOT, clean_environment, cli, serving
+from .stage import EVERY_PROTOCOL, KEY, Stage
 
 
 def test_every_promise_is_kept_and_none_is_left_out(proxy, tmp_path):
@@ -90,3 +95,21 @@ def test_a_real_server_behind_the_proxy(httpserver, tmp_path):
             )
             assert got.json()["choices"][0]["message"]["content"] == "from afar"
             assert got.headers["x-edge-target"] == "upstream/my-model"
+
+
+@pytest.mark.parametrize(
+    "protocols",
+    [
+        {"embeddings": True},
+        {"anthropic": True, "responses": True, "completions": True, "copilotkit_graphql": True, "embeddings": True},
+    ],
+    ids=["few", "many"],
+)
+def test_what_a_stack_does_not_have_is_no_broken_promise(protocols, tmp_path):
+    """Streaming is off here, and all that needs it."""
+    changes = {**EVERY_PROTOCOL, "agents": {}, "protocols": protocols, "sessions": {"enabled": False}}
+    with ScriptedUpstream() as upstream, Stage(tmp_path, upstream, **changes, streaming={"enabled": False}) as stage:
+        document, detail = examine(Options(url=stage.url, key=KEY), lambda _event: None)
+    broken = [each for each in document["promises"] if each["outcome"] not in {"kept", "not_applicable"}]
+    assert broken == [], detail
+    assert "kept" in {each["outcome"] for each in document["promises"]}

@@ -17,7 +17,7 @@ HELP = {
     "key": "client key; prefer the variable, a command line is visible to others",
     "other_key": "client key of another tenant, who must see nothing of the first",
     "drill_secret": "signs the faults of the fallback suite; prefer the variable",
-    "model": "model to ask; default: the first one listed",
+    "model": "model to ask; default: the first one listed that chats",
     "wall_upstream": "address of the scripted upstream behind the proxy, for the wall",
     "pin": "WORKER=VERSION_ID: the version of the deployment that is to answer; no other answer is accepted",
 }

@@ -23,6 +23,12 @@ OWN_KEY = "the target's own key"
 
 CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
+
+MODELS_TRIED = 3
+"""Each model asked costs its owner something."""
+
+NOT_FOR_CHAT = ("embed", "bge-", "whisper", "tts", "dall-e", "image", "moderation", "rerank", "audio")
+"""Parts of the names of models that proxies list beside those for chat."""
 WELL_KNOWN = "/.well-known/edgewright"
 
 PIN_SECONDS = 60.0
@@ -64,11 +70,11 @@ class Target:
             _await_version(bare)
             capabilities = _read_capabilities(bare)
             models = _list_models(bare)
-            model = settings.model or (models[0] if models else None)
-            if model is None:
+            candidates = [settings.model] if settings.model else [*_for_chat(models), *models][:MODELS_TRIED]
+            if not candidates:
                 raise TargetUnusable(f"{settings.url} lists no models; fix: name one by --edge-model or EDGE_MODEL")
-            target = cls(settings, client, capabilities, model, models, bare.redactor)
-            _refuse_unusable(target)
+            targets = (cls(settings, client, capabilities, name, models, bare.redactor) for name in candidates)
+            target = _first_usable(targets)
         except BaseException:
             client.close()
             raise
@@ -123,10 +129,19 @@ class Target:
         request = {"model": self.model, "messages": [{"role": "user", "content": prompt}]} | body
         return self.ask("POST", CHAT, body=request, headers=headers, key=key, leave_after_first=leave_after_first)
 
+    def offers(self, feature: str) -> bool:
+        """Whether the feature is on, as far as the target tells; another proxy than Edgewright does not tell."""
+        return not self.capabilities.edgewright or feature in self.capabilities.features
+
     def needs(self, feature: str) -> None:
         """Leave the promise as not applicable where an Edgewright proxy says that this feature is off."""
-        if self.capabilities.edgewright and feature not in self.capabilities.features:
+        if not self.offers(feature):
             not_applicable(f"the target says that {feature} is off")
+
+    @property
+    def chat_models(self) -> list[str]:
+        """A few models to try: the one asked for, then those listed that are for chat by their names."""
+        return list(dict.fromkeys([self.model, *_for_chat(self.models)]))[:MODELS_TRIED]
 
     def needs_endpoint(self, endpoint: str) -> None:
         """Leave the promise as not applicable where the target does not have ``endpoint``, e.g. ``POST /v1/messages``.
@@ -220,9 +235,23 @@ def _list_models(target: Target) -> tuple[str, ...]:
     return tuple(entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str))
 
 
-def _refuse_unusable(target: Target) -> None:
+def _for_chat(models: tuple[str, ...]) -> list[str]:
+    """Those that are not for something else by their names."""
+    return [name for name in models if not any(part in name.lower() for part in NOT_FOR_CHAT)]
+
+
+def _first_usable(targets: Iterator[Target]) -> Target:
+    """The first one whose model chats; the first one of all where none does, whose promises then tell why."""
+    first = next(targets)
+    answer = first.chat("Say hello.")
+    _refuse_unusable(first, answer)
+    if answer.status != 400:
+        return first
+    return next((each for each in targets if each.chat("Say hello.").status == 200), first)
+
+
+def _refuse_unusable(target: Target, answer: Exchange) -> None:
     """What was given and could only make promises look broken: a key, a model or another tenant's key that is none."""
-    answer = target.chat("Say hello.")
     _refuse_bad_key(answer)
     if answer.status == 404 and answer.error_field("code") == "model_not_found":
         known = f"choose from {', '.join(target.models)}" if target.models else "name another by EDGE_MODEL"

@@ -1,4 +1,4 @@
-import { EdgeError } from "../errors.js";
+import { EdgeError, checkScope } from "../errors.js";
 
 /** A refusal to let somebody in, whatever the reason: it tells nothing of which keys there are. */
 export const refused = (message) =>
@@ -17,9 +17,7 @@ export function callerOf(name, config, { route, request }) {
   const key = Object.hasOwn(config.auth.keys, name) ? config.auth.keys[name] : null;
   if (!key) throw refused("This key is not known here.");
   if (key.expires_ms !== undefined && Date.now() >= key.expires_ms) throw refused("This key has expired.");
-  if (key.routes && !key.routes.includes(route.scope)) {
-    throw new EdgeError("route_not_allowed", "This key may not use this route.");
-  }
+  checkScope(key.routes, route.scope);
   if (key.origins && !key.origins.includes(request.headers.get("origin"))) {
     throw new EdgeError("origin_not_allowed", "This key may not be used from this origin.");
   }

@@ -13,9 +13,10 @@ const bytes = new TextEncoder();
  * has bytes, which is more than any tokenizer makes of it.
  */
 export function reserved(chat) {
-  const { messages, settings, targets } = chat;
+  const { messages, settings, targets, texts } = chat;
   const extras = extrasOf(chat);
-  const output = Math.max(settings.max_tokens ?? 0, settings.max_completion_tokens ?? 0) * (settings.n ?? 1);
+  // Vectors are no output, whatever a request for them says of one.
+  const output = texts ? 0 : Math.max(settings.max_tokens ?? 0, settings.max_completion_tokens ?? 0) * (settings.n ?? 1);
   const usage = { prompt_tokens: bytes.encode(JSON.stringify([messages, extras])).length, completion_tokens: output };
   const costs = targets.map(({ price }) => (price ? costOf({ ...usage }, { ...price, cached_input: null }) : 0));
   return { requests: 1, tokens: tokensOf([...messages, ...extras]) + output, usd: Math.ceil(Math.max(...costs) * UNITS_A_DOLLAR) };

@@ -34,8 +34,8 @@ export function jsonObject(text) {
   if (!fits(value, MOST_DEPTH)) {
     throw new EdgeError("invalid_request", `The body is nested more than ${MOST_DEPTH} levels deep.`);
   }
-  const broken = ESCAPED_HALF.test(text) ? halfIn(value, "") : null;
-  if (broken !== null) throw wrong(broken, "holds half a character (a lone UTF-16 surrogate): cut texts between characters");
+  const broken = ESCAPED_HALF.test(text) ? halfIn(value) : null;
+  if (broken !== null) throw wrong(broken.slice(1) || "body", "holds half a character (a lone UTF-16 surrogate): cut texts between characters");
   return value;
 }
 
@@ -43,13 +43,13 @@ export function jsonObject(text) {
 const ESCAPED_HALF = /\\u[dD][89a-fA-F]/;
 
 /** Where a text is that is not well formed, null if none is: servers of models fail at it, which would speak against them. */
-function halfIn(value, at) {
-  if (typeof value === "string") return value.isWellFormed() ? null : at;
+function halfIn(value) {
+  if (typeof value === "string") return value.isWellFormed() ? null : "";
   if (value === null || typeof value !== "object") return null;
   for (const [key, inner] of Object.entries(value)) {
-    if (!key.isWellFormed()) return at || "body";
-    const found = halfIn(inner, Array.isArray(value) ? `${at}[${key}]` : at ? `${at}.${key}` : key);
-    if (found !== null) return found;
+    if (!key.isWellFormed()) return "";
+    const found = halfIn(inner);
+    if (found !== null) return `${Array.isArray(value) ? `[${key}]` : `.${key}`}${found}`;
   }
   return null;
 }

@@ -38,7 +38,7 @@ const AT_LEAST_ONE = ["max_tokens", "max_completion_tokens", "n"];
 const KINDS = {
   response_format: [(value) => isText(value?.type), "an object with a type"],
   stop: [(value) => isText(value) || (Array.isArray(value) && value.every(isText)), "a string or a list of strings"],
-  tool_choice: [(value) => isText(value) || isObject(value), "a string or an object"],
+  tool_choice: [(value) => isText(value) || isText(value.type), "a string or an object with a type"],
   logit_bias: [isObject, "an object"],
   logprobs: [isFlag, "true or false"],
   parallel_tool_calls: [isFlag, "true or false"],
@@ -50,18 +50,23 @@ const KINDS = {
   metadata: [isObject, "an object"],
 };
 
-/** The same of what a message holds beside its role and content, and of what a part must hold by its type. */
+/** The same of how an answer comes. */
+const ASKED = { stream: [isFlag, "true or false"], stream_options: [isObject, "an object"] };
+
+/** The same of what a message holds beside its role and content. */
 const FIELDS = {
   tool_calls: [(value) => Array.isArray(value) && value.every(isObject), "a list of objects"],
   tool_call_id: [isText, "a string"],
   name: [isText, "a string"],
   refusal: [isText, "a string"],
 };
+
+/** What a part holds in the field that is called like its type. */
 const PARTS = {
-  text: { text: [isText, "a string"] },
-  refusal: { refusal: [isText, "a string"] },
-  image_url: { image_url: [(value) => isText(value?.url), "an object with a url"] },
-  input_audio: { input_audio: [isObject, "an object"] },
+  text: [isText, "a string"],
+  refusal: [isText, "a string"],
+  image_url: [(value) => isText(value?.url), "an object with a url"],
+  input_audio: [isObject, "an object"],
 };
 
 /**
@@ -74,8 +79,7 @@ export function chatRequest(body, config, caller) {
   const { model: requested, messages, stream, stream_options: streamOptions, conversation, ...settings } = body;
   checkMessages(messages, config.limits.max_messages);
   checkSettings(settings);
-  if (stream !== undefined && stream !== null && typeof stream !== "boolean") throw wrong("stream", "must be true or false");
-  if (streamOptions !== undefined && streamOptions !== null && !isObject(streamOptions)) throw wrong("stream_options", "must be an object");
+  checkFields(body, ASKED);
   if (stream === true && settings.n > 1) throw wrong("n", "must be 1 in a stream");
   const name = resolve(requested, config, caller);
   checkLength(messages, config.limits.max_input_tokens, "messages");
@@ -110,7 +114,7 @@ export function resolve(requested, config, caller) {
 
 /** The id of a conversation, given as a text or as `{id}`; null if none is. */
 function conversationOf(given, { features }) {
-  if (given === undefined || given === null) return null;
+  if (isAbsent(given)) return null;
   if (!features.includes("sessions")) {
     throw new EdgeError("unsupported_parameter", "Conversations are off on this proxy.", { param: "conversation" });
   }
@@ -163,31 +167,32 @@ function checkMessage(message, index) {
   checkFields(message, FIELDS, `${at}.`);
   if (typeof content === "string") return;
   if (Array.isArray(content)) return content.forEach((part, place) => checkPart(part, `${at}.content[${place}]`));
-  const silent = message.role === "assistant" && (calls || message.function_call);
-  if (!silent || (content !== null && content !== undefined)) throw wrong(`${at}.content`, "must be a string or a list of parts");
+  const silent = message.role === "assistant" && (calls || message.function_call || message.refusal);
+  if (!silent || !isAbsent(content)) throw wrong(`${at}.content`, "must be a string or a list of parts");
   return undefined;
 }
 
 function checkPart(part, at) {
   if (!isText(part?.type)) throw wrong(at, "must be an object with a type");
-  if (Object.hasOwn(PARTS, part.type)) {
-    for (const name of Object.keys(PARTS[part.type])) if (isAbsent(part[name])) throw wrong(`${at}.${name}`, "is missing");
-    checkFields(part, PARTS[part.type], `${at}.`);
-  }
+  const [fits, words] = Object.hasOwn(PARTS, part.type) ? PARTS[part.type] : [() => true];
+  if (!fits(part[part.type])) throw wrong(`${at}.${part.type}`, `must be ${words}`);
 }
 
 /** @throws {EdgeError} invalid_request: a setting that is known and not as it must be */
 export function checkSettings(settings) {
   for (const [name, [low, high]] of Object.entries(RANGES)) {
     const value = settings[name];
-    if (value === undefined || value === null) continue;
+    if (isAbsent(value)) continue;
     if (typeof value !== "number" || !(value >= low && value <= high)) throw wrong(name, `must be a number from ${low} to ${high}`);
   }
   for (const name of COUNTS) {
-    const value = settings[name];
-    if (value !== undefined && value !== null && !Number.isInteger(value)) throw wrong(name, "must be a whole number");
+    if (!isAbsent(settings[name]) && !Number.isInteger(settings[name])) throw wrong(name, "must be a whole number");
   }
-  for (const name of AT_LEAST_ONE) if (Number.isInteger(settings[name]) && settings[name] < 1) throw wrong(name, "must be at least 1");
+  for (const name of AT_LEAST_ONE) {
+    if (settings[name] < 1 && !isAbsent(settings[name])) throw wrong(name, "must be at least 1");
+    // Larger ones are no numbers that limits could count with.
+    if (settings[name] > Number.MAX_SAFE_INTEGER) throw wrong(name, `must be at most ${Number.MAX_SAFE_INTEGER}`);
+  }
   checkFields(settings, KINDS);
   if (!isAbsent(settings.tools)) checkTools(settings.tools);
   checkChoice(settings);

@@ -1,4 +1,4 @@
-import { EdgeError } from "../errors.js";
+import { EdgeError, checkScope } from "../errors.js";
 import { readJson } from "../protocols/body.js";
 import { taken } from "./routes.js";
 
@@ -28,9 +28,8 @@ export function forms(config, find) {
 /** Makes a request the one that its envelope stands for. Whoever asks was let in to the envelope, not yet to that. */
 function unwrapped(context, { method, path, body }, endpoint, find) {
   const url = new URL(`${endpoint}${path}`, context.url);
-  if (!url.pathname.replace(/\/+$/, "").startsWith(`${endpoint}/`)) throw new EdgeError("not_found", `There is no ${url.pathname} here.`);
+  if (!url.pathname.replace(/\/+$/, "").startsWith(`${endpoint}/`)) throw new EdgeError("not_found", `There is no ${url.pathname} here; GET /.well-known/edgewright tells what there is.`);
   find(context, method, url.pathname);
-  const { routes } = context.caller;
-  if (routes && !routes.includes(context.route.scope)) throw new EdgeError("route_not_allowed", "This key may not use this route.");
+  checkScope(context.caller.routes, context.route.scope);
   Object.assign(context, { url, body });
 }

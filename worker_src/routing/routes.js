@@ -50,7 +50,7 @@ export function finder(routes) {
   return (context, method, pathname) => {
     const path = pathname.length > 1 ? pathname.replace(/\/+$/, "") : "/";
     const first = known.find((candidate) => candidate.pattern.test(path));
-    if (!first) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here.`);
+    if (!first) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here; GET /.well-known/edgewright tells what there is.`);
     const found = first.forms.find(({ marked }) => marked?.(context.request.headers)) ?? first;
     context.route = { ...taken(found), forms: first.forms, parameters: path.match(first.pattern).slice(1).map(decoded) };
     if (found.methods.includes(method)) return;

@@ -1,4 +1,4 @@
-import { EdgeError, asEdgeError } from "../errors.js";
+import { EdgeError, asEdgeError, checkScope } from "../errors.js";
 import { jsonObject } from "../protocols/body.js";
 import { chatRequest } from "../protocols/chat.js";
 import { wrong } from "../protocols/checks.js";
@@ -117,7 +117,7 @@ export class Sockets {
     const { store, runs, take } = this.#conversation;
     const { caller } = reader;
     const { sessions } = this.#config;
-    if (caller.routes && !caller.routes.includes("chat")) throw new EdgeError("route_not_allowed", "This key may not use this route.");
+    checkScope(caller.routes, "chat");
     if (caller.expires !== null && Date.now() >= caller.expires) throw new EdgeError("invalid_api_key", "This key has expired.");
     if (body.conversation !== undefined) throw wrong("conversation", "is the socket's own");
     if (key !== null && typeof key !== "string") throw wrong("key", "must be a string");

@@ -17,7 +17,7 @@ const CLOSING_MS = 5_000;
 export class ModelStream {
   #reader;
   #sse = new SseReader();
-  #events = new EventReader();
+  #events;
   #options;
   #first = null;
   #over = false;
@@ -26,6 +26,7 @@ export class ModelStream {
     if (!body) throw new UpstreamFailure("malformed");
     this.#reader = body.getReader();
     this.#options = options;
+    this.#events = new EventReader(options.chat?.settings);
     options.guard.onStop = () => void this.#reader.cancel().catch(() => {});
   }
 

@@ -57,16 +57,23 @@ function toolCalls(calls) {
 const isError = ({ error, errors, object, message, choices, response }) =>
   Boolean(error || errors?.length || object === "error" || (typeof message === "string" && !choices && response === undefined));
 
+/** The finish of an answer in the shape that tells none: by its tokens it was cut off at the bound that was asked for, or is whole. */
+function untold(called, usage, { max_tokens: most, max_completion_tokens: other = most } = {}) {
+  if (called) return "tool_calls";
+  return usage?.completion_tokens >= other ? "length" : "stop";
+}
+
 /**
  * A whole answer.
  * @param {unknown} body the parsed reply, with or without Cloudflare's `{result}` around it
+ * @param {{settings?: object}} [chat] what was asked
  * @throws {UpstreamFailure} malformed
  */
-export function readAnswer(body) {
+export function readAnswer(body, { settings } = {}) {
   const reply = body?.result ?? body;
   if (reply && isError(reply)) throw new UpstreamFailure("unavailable");
   if (Array.isArray(reply?.choices) && reply.choices.length) return fromChoices(reply);
-  if (reply && typeof reply === "object" && ("response" in reply || reply.tool_calls)) return fromResponse(reply);
+  if (reply && typeof reply === "object" && ("response" in reply || reply.tool_calls)) return fromResponse(reply, settings);
   throw new UpstreamFailure("malformed");
 }
 
@@ -105,15 +112,16 @@ function whole({ content, reasoning, refusal, tool_calls: calls, finish_reason: 
   return { index: place, message, logprobs: logprobs ?? null, finish_reason: reason };
 }
 
-function fromResponse({ response, tool_calls: given, usage }) {
+function fromResponse({ response, tool_calls: given, usage: told }, settings) {
   const calls = toolCalls(given);
+  const usage = usageOf(told);
   return {
     content: calls.length && !response ? null : text(response),
     reasoning: null,
     refusal: null,
     tool_calls: calls,
-    finish_reason: calls.length ? "tool_calls" : "stop",
-    usage: usageOf(usage),
+    finish_reason: untold(calls.length > 0, usage, settings),
+    usage,
   };
 }
 
@@ -138,6 +146,7 @@ export function answerEvents(answer) {
  */
 export class EventReader {
   #finish = null;
+  #settings;
   #called = false;
   /** Whether the model speaks OpenAI's shape, whose streams tell a finish reason. */
   #chosen = false;
@@ -151,6 +160,11 @@ export class EventReader {
   usage = null;
   /** How many events of an answer came. */
   pieces = 0;
+
+  /** @param {object} [settings] of the chat that is answered */
+  constructor(settings) {
+    this.#settings = settings;
+  }
 
   /**
    * @param {string[]} payloads the data of events
@@ -197,7 +211,7 @@ export class EventReader {
 
   /** Why the model has finished, null if it has not said so. */
   get reason() {
-    return this.#finish ?? (this.complete ? (this.#called ? "tool_calls" : "stop") : null);
+    return this.#finish ?? (this.complete ? untold(this.#called, this.usage, this.#settings) : null);
   }
 
   /** Whether the model said that it has finished, by a reason or by [DONE] in the shape that knows no reasons; a call without a name is not whole. */

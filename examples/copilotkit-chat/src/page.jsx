@@ -1,12 +1,17 @@
 import { CopilotKit, useCopilotAction, useCopilotReadable } from "@copilotkit/react-core";
 import { CopilotChat } from "@copilotkit/react-ui";
 import "@copilotkit/react-ui/styles.css";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 
-/** The page of one version of CopilotKit, named in `version`; `options` are its own properties of `<CopilotKit>`. */
-export function page(version, options) {
-  return (root) => createRoot(root).render(<Page version={version} options={options} />);
+import { refusal, wording } from "./refusal.js";
+
+/**
+ * The page of one version of CopilotKit, named in `version`. `greeting` is a request that its proxy answers whoever may use it, `useErrors(tell)`
+ * tells of what fails later, `options` are the version's own properties of `<CopilotKit>`.
+ */
+export function page(version, parts) {
+  return (root) => createRoot(root).render(<Page version={version} {...parts} />);
 }
 
 const inUrl = (name) => new URLSearchParams(location.search).get(name);
@@ -22,37 +27,53 @@ function thread() {
   return made;
 }
 
-function Page({ version, options }) {
-  const [proxy, setProxy] = useState(() => JSON.parse(sessionStorage.getItem("proxy")));
+/** The proxy and its key are kept for this tab alone, once the proxy has let the key in. */
+function Page({ version, greeting, useErrors, options }) {
+  const [given, setGiven] = useState(() => JSON.parse(sessionStorage.getItem("proxy")));
+  const [answer, setAnswer] = useState(null);
   const [threadId] = useState(thread);
-  if (!proxy) return <Connect onConnect={setProxy} />;
+  useEffect(() => {
+    setAnswer(null);
+    if (!given) return;
+    refusal(given, greeting).then((refused) => {
+      if (!refused) sessionStorage.setItem("proxy", JSON.stringify(given));
+      setAnswer({ refused });
+    });
+  }, [given, greeting]);
+  const change = () => {
+    sessionStorage.removeItem("proxy");
+    setGiven(null);
+  };
+  if (given && !answer) return <p className="waiting">Asking {given.url}…</p>;
+  if (!given || answer.refused) return <Connect url={given?.url ?? inUrl("url")} refused={answer?.refused} onConnect={setGiven} />;
   return (
-    <CopilotKit runtimeUrl={`${proxy.url}/copilotkit`} headers={{ authorization: `Bearer ${proxy.key}` }} threadId={threadId} {...options}>
-      <Chat version={version} threadId={threadId} />
+    <CopilotKit runtimeUrl={`${given.url}/copilotkit`} headers={{ authorization: `Bearer ${given.key}` }} threadId={threadId} {...options}>
+      <Chat version={version} threadId={threadId} useErrors={useErrors} explain={(error) => wording(error, given, greeting)} onChange={change} />
     </CopilotKit>
   );
 }
 
-/** Where the proxy is, and a key for it: kept for this tab alone. */
-function Connect({ onConnect }) {
+/** Where the proxy is, and a key for it; and why the last one would not do. */
+function Connect({ url: known, refused, onConnect }) {
   const connect = (event) => {
     event.preventDefault();
     const { url, key } = Object.fromEntries(new FormData(event.target));
-    const proxy = { url: url.replace(/\/$/, ""), key };
-    sessionStorage.setItem("proxy", JSON.stringify(proxy));
-    onConnect(proxy);
+    onConnect({ url: url.replace(/\/$/, ""), key });
   };
   return (
     <form onSubmit={connect}>
-      <label>Proxy <input name="url" required placeholder="http://127.0.0.1:8787" defaultValue={inUrl("url") ?? ""} /></label>
+      {refused && <p className="refused" role="alert">{refused}</p>}
+      <label>Proxy <input name="url" required placeholder="http://127.0.0.1:8787" defaultValue={known ?? ""} /></label>
       <label>Key <input name="key" type="password" required placeholder="sk-edge-…" autoComplete="off" /></label>
       <button>Connect</button>
     </form>
   );
 }
 
-function Chat({ version, threadId }) {
+function Chat({ version, threadId, useErrors, explain, onChange }) {
   const [background, setBackground] = useState("white");
+  const [refused, setRefused] = useState(null);
+  useErrors(async (error) => setRefused(await explain(error)));
   useCopilotReadable({ description: "The page's background color", value: background });
   useCopilotAction({
     name: "set_background",
@@ -65,7 +86,11 @@ function Chat({ version, threadId }) {
   });
   return (
     <div className="page" style={{ backgroundColor: background }}>
-      <header><b>CopilotKit {version}</b><span>thread {threadId}</span></header>
+      <header>
+        <b>CopilotKit {version}</b><span>thread {threadId}</span>
+        <button onClick={onChange}>Change the key</button>
+      </header>
+      {refused && <p className="refused" role="alert">{refused} <button onClick={() => setRefused(null)}>Close</button></p>}
       <div className="chat">
         <CopilotChat labels={{ title: "Chat", initial: "Ask me to use set_background." }} />
       </div>

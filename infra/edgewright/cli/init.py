@@ -45,26 +45,28 @@ def init(
         raise ConfigError(f"--hostname: {hostname} needs its zone.", fix="give --zone, e.g. --zone example.com")
     ask = _Asker(asks=not yes and sys.stdin.isatty())
     token = _token()
-    account = account_id or ask("Cloudflare account id", _only_account(token))
-    if not account:
-        raise ConfigError("--account-id: is missing.", fix="copy it from the dashboard, or export CLOUDFLARE_API_TOKEN")
+    account = account_id or ask("Cloudflare account id (none: this machine only, for now)", _only_account(token))
     named = name or ask("Name, the first part of every resource's", "edge-proxy")
     chosen_zone = zone or ask("Zone for prod's own address (none: workers.dev)", "")
     host = hostname or (ask("Prod's address", f"ai.{chosen_zone}") if chosen_zone else "")
     models = model or [ask("Models, NAME=MODEL[,FALLBACK...]", given) for given in DEFAULT_MODELS]
-    answers = Answers(account, named, chosen_zone or None, host or None, parsed_models(models))
+    answers = Answers(account or None, named, chosen_zone or None, host or None, parsed_models(models))
     made = files(answers)
     write(folder, made)
-    findings = _looked_at(token, account, answers.zone)
-    unknown = _unknown_models(token, account, answers.models)
+    held = token if account else None
+    findings = _looked_at(held, account, answers.zone)
+    unknown = _unknown_models(held, account, answers.models)
     if as_json:
         print_json({"folder": str(folder.resolve()), "files": sorted(made), **_document(findings, unknown)})
         return
     out.print(f"{len(made)} files in {escape(str(folder.resolve()))}; its README.md says what each is for. Next:")
     if folder != Path():
         out.print(f"  cd {escape(shlex.quote(str(folder)))}")
-    out.print("  edgewright local up      # run it on this machine")
-    out.print("  edgewright verify        # in another terminal: prove that it works")
+    out.print("  edgewright local up                # run it on this machine")
+    out.print("  edgewright verify --stack local    # in another terminal: prove that it works")
+    if not account:
+        out.print("Before the first deployment to Cloudflare write your account's id (the dashboard shows it) as")
+        out.print("edgewright:account_id into Pulumi.dev.yaml, Pulumi.staging.yaml and Pulumi.prod.yaml.")
     _show(findings, unknown)
 
 

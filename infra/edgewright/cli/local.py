@@ -62,11 +62,13 @@ def up(
 ) -> None:
     """Run the local cloud with the `local` stack deployed to it, until Ctrl-C."""
     from edgewright.cli.upstream import overrides
+    from edgewright.config import StackFile
 
     if upstream_model and not upstream:
         raise ConfigError("--upstream-model: there is no --upstream.", fix="give --upstream URL too")
     root = project_of(project)
-    replaced = overrides(upstream, upstream_key, upstream_model) if upstream else {}
+    file = StackFile.read(root, "local")
+    replaced = overrides(upstream, upstream_key, upstream_model, file.values) if upstream else {}
     with local_cloud(root, state, port, api_port) as running:
         outputs = deploy(root, running, replaced)
         if as_json:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from edgewright.cli.console import StepPrinter, out, print_advice, print_json, steps_json, summary, working
+from edgewright.cli.console import StepPrinter, err, out, print_advice, print_json, steps_json, summary, working
 from edgewright.cli.options import (
     EngineChoice,
     Json,
@@ -143,13 +143,18 @@ def outputs(
     stack: Stack = "local",
     project: Project = None,
     engine: EngineChoice = "auto",
-    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secret outputs too")] = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Print secret outputs too: what verification needs")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the stack's outputs."""
+    """Print the stack's outputs. Of its client keys the two that verification uses are among them."""
     from edgewright.engine.select import select
+    from edgewright.keys import LocalSecrets
+    from edgewright.paths import stack_folder
 
-    found = select(project_of(project), stack, engine).outputs(reveal=show_secrets)
+    root = project_of(project)
+    found = select(root, stack, engine).outputs(reveal=show_secrets)
     if as_json:
         print_json(found)
         return
@@ -157,6 +162,9 @@ def outputs(
     for name, value in sorted(found.items()):
         shown = value if isinstance(value, str) else json.dumps(value)
         out.print(f"[bold]{name:<{width}}[/]  {escape(shown)}")
+    made = LocalSecrets(stack_folder(root, stack)).path
+    if show_secrets and made.is_file():
+        err.print(f"every client key of this stack: client_keys in {made}", style="dim", markup=False)
 
 
 def schema(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,9 +74,12 @@ def _deployed(root: Path, folder: Path, upstream: ScriptedUpstream) -> Generator
     """The local stack with the wall's models, once for each way to handle a stream that breaks."""
     from edgewright_verify.runner import Options
 
+    from edgewright.config import StackFile
+
+    values = StackFile.read(root, "local").values
     with local_cloud(root, folder, 0, 0) as running:
         for mid_stream in MID_STREAM:
-            outputs = deploy(root, running, overrides(upstream.base_url, upstream.scale, mid_stream))
+            outputs = deploy(root, running, overrides(upstream.base_url, upstream.scale, mid_stream, values))
             yield mid_stream, Options(url=outputs["url"], key=outputs["verify_key"], wall_upstream=upstream.url)
 
 
@@ -102,9 +105,14 @@ def _hand_out(card: dict[str, Any], text: str, wanted: Wanted) -> None:
         out.print(text, markup=False, end="")
 
 
-def overrides(base_url: str, scale: float, mid_stream: str) -> dict[str, Any]:
-    """Keys of the stack file that put the wall's models, and its scaled limits, into the local stack."""
+def overrides(base_url: str, scale: float, mid_stream: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of the stack file ``values`` that put the wall's models, and its scaled limits, into the local stack.
+
+    The file's own models stay, with the wall's good one behind them, for whatever names them.
+    """
     from edgewright_verify.probes import wall
+
+    from edgewright.cli.upstream import kept_models
 
     def scaled(seconds: float) -> int:
         return max(1, round(seconds * scale * 1000))
@@ -115,9 +123,10 @@ def overrides(base_url: str, scale: float, mid_stream: str) -> dict[str, Any]:
     }
     return {
         "upstreams": {UPSTREAM: {"type": "openai-compatible", "base_url": base_url, "key": "none"}},
-        "models": models,
+        "models": {**kept_models(values, UPSTREAM, lambda _: "good"), **models},
         "default_model": "wall-good",
         "limits": {},
+        "alerts": {},
         "cache": {"enabled": True},
         "timeouts": {
             "connect_ms": scaled(wall.CONNECT_SECONDS),

@@ -37,6 +37,9 @@ from edgewright.config.sections import (
     Verification,
 )
 
+FRONT_ENDS = ("ag_ui", "copilotkit", "copilotkit_graphql")
+"""Protocols whose requests name an agent."""
+
 
 class StackConfig(Section):
     """Everything that one stack says. See docs/reference/configuration.md."""
@@ -126,6 +129,11 @@ class StackConfig(Section):
     def spoken(self) -> list[str]:
         """Names of the protocols that this stack ships, OpenAI's chat first."""
         return ["openai", *(name for name, on in self.protocols.model_dump().items() if on)]
+
+    @property
+    def runs_agents(self) -> bool:
+        """Whether front ends run `agents` here."""
+        return any(getattr(self.protocols, name) for name in FRONT_ENDS)
 
     @property
     def features(self) -> list[str]:
@@ -223,3 +231,6 @@ SECRET_KEYS = (
     "usage_token",
     "otlp_headers",
 )
+
+UNTOLD = frozenset({"instructions"})
+"""Settings that are no secrets, and whose values no output tells (docs/howto/copilotkit.md)."""

@@ -96,6 +96,11 @@ def _agents(config: StackConfig) -> Findings:
     for name, agent in config.agents.items():
         if agent.model is not None and agent.model not in config.models:
             yield f"agents.{name}.model: {agent.model!r} is not in models. Fix: {one_of(config.models)}, or add it."
+        if agent.model is None and config.default_model is None and config.runs_agents:
+            yield (
+                f"agents.{name}.model: missing, and there is no default_model: a run that names no model is refused. "
+                f"Fix: {one_of(config.models)}, or set default_model."
+            )
 
 
 def _protocols(config: StackConfig) -> Findings:
@@ -117,19 +122,46 @@ def _embeddings(config: StackConfig) -> Findings:
             'Fix: add one, e.g. models: { embed: { targets: [{ upstream: ..., model: "@cf/baai/bge-m3" }] } }.'
         )
     for name, model in config.models.items():
-        if not config.protocols.embeddings and not config.model_can(name, "chat"):
-            yield f"models.{name}: is for embeddings alone. Fix: set protocols.embeddings: true."
-        known = {target.model for target in model.targets if _vectors(config, target)}
-        if len(known) > 1:
-            yield (
-                f"models.{name}.targets: vectors of {' and '.join(sorted(known))} cannot be compared. "
-                "Fix: make a model of each."
-            )
+        yield from _askable(config, name)
+        yield from _alike(config, f"models.{name}.targets", model.targets)
     chatting = {"default_model": config.default_model, "sessions.summary.model": _summary_model(config)}
     chatting |= {f"agents.{name}.model": agent.model for name, agent in config.agents.items()}
     for key, asked in chatting.items():
         if asked in config.models and not config.model_can(asked, "chat"):
             yield f"{key}: {asked!r} does not chat. Fix: name a model that does."
+
+
+def _askable(config: StackConfig, name: str) -> Findings:
+    """Findings of a public model that no request could ask."""
+    embeds = config.model_can(name, "embeddings")
+    if config.model_can(name, "chat") or (embeds and config.protocols.embeddings):
+        return
+    targets = enumerate(config.models[name].targets)
+    written = [f"models.{name}.targets[{place}]" for place, each in targets if each.capabilities.chat is False]
+    if written:
+        on = ", or set protocols.embeddings: true if it is for embeddings" if not config.protocols.embeddings else ""
+        yield f"{written[0]}.capabilities.chat: false, so no request could ask the model. Fix: leave it out{on}."
+    else:
+        yield f"models.{name}: is for embeddings alone. Fix: set protocols.embeddings: true."
+
+
+def _alike(config: StackConfig, where: str, targets: list[Target]) -> Findings:
+    """Findings of targets of which one could not stand in for another."""
+    embedding = sorted({target.model for target in targets if _vectors(config, target)})
+    chatting = sorted({target.model for target in targets if not _embeds(config, target)})
+    if len(embedding) > 1:
+        yield f"{where}: vectors of {' and '.join(embedding)} cannot be compared. Fix: make a model of each."
+    if embedding and chatting:
+        yield (
+            f"{where}: {embedding[0]} gives vectors and {chatting[0]} chats, so neither stands in for the other. "
+            "Fix: make a model of each."
+        )
+
+
+def _embeds(config: StackConfig, target: Target) -> bool:
+    """Whether a target gives vectors, as far as is known."""
+    upstream = config.upstreams.get(target.upstream)
+    return upstream is None or can(upstream, target, "embeddings")
 
 
 def _vectors(config: StackConfig, target: Target) -> bool:

@@ -23,6 +23,8 @@ Dollars = Annotated[float, Field(ge=0, le=1_000_000, strict=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
 # A secret, or several that hold at once while they are being changed: the first is the newest.
 Keys = SecretStr | Annotated[list[SecretStr], Field(min_length=1, max_length=4)]
+# What a key may be held to: each route of the Worker names one.
+Scope = Literal["chat", "embeddings", "models", "conversations", "usage"]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 Hostname = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$")]
 
@@ -164,7 +166,8 @@ class Agent(Section):
     """A named configuration that front ends run by its id."""
 
     model: ModelName | None = Field(
-        default=None, description="public model; absent: `forwardedProps.model` of the request, else `default_model`"
+        default=None,
+        description="public model; absent: the request's `forwardedProps.model`, else `default_model`, then needed",
     )
     instructions: str | None = Field(default=None, description="what the model is told first, as a system message")
     tools: Literal["client", "none"] = Field(
@@ -267,9 +270,9 @@ class ClientKey(Section):
     models: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="public models the key may use; absent: all"
     )
-    routes: (
-        Annotated[list[Literal["chat", "embeddings", "models", "conversations", "usage"]], Field(min_length=1)] | None
-    ) = Field(default=None, description="routes the key may use; absent: all")
+    routes: Annotated[list[Scope], Field(min_length=1)] | None = Field(
+        default=None, description="routes the key may use; absent: all"
+    )
     origins: Annotated[list[Origin], Field(min_length=1)] | None = Field(
         default=None, description="browser origins the key may be used from, and nowhere else; absent: anywhere"
     )

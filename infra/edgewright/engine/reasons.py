@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgewright.config.models import UNTOLD
 from edgewright.engine.values import differences
 
 CONFIGURATION = "config.js"
@@ -33,10 +34,33 @@ def reasons(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    pair = [_configuration(modules.get(CONFIGURATION)) for modules in (before, after)]
-    for path in differences(*pair):
-        old, new = (_at(value, path) for value in pair)
+    yield from _changes(*(_configuration(modules.get(CONFIGURATION)) for modules in (before, after)))
+
+
+def _changes(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """A line for each setting that differs; of a list what was added and taken away, as it may be long."""
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() | new.keys()):
+            yield from _changes(old.get(name), new.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(old, list) and isinstance(new, list):
+        yield from _of_list(old, new, path)
+    elif path.rpartition(".")[2] in UNTOLD:
+        yield f"{path}: {'changed' if old and new else 'added' if new else 'gone'}"
+    else:
         yield f"{path}: {_shown(old)} → {_shown(new)}"
+
+
+def _of_list(old: list[Any], new: list[Any], path: str) -> Iterator[str]:
+    if len(old) == len(new) and any(isinstance(item, dict) for item in new):
+        for index, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _changes(one, other, f"{path}[{index}]")
+        return
+    came = [f"+ {_shown(item)}" for item in new if item not in old]
+    went = [f"- {_shown(item)}" for item in old if item not in new]
+    same = "in another order" if len(old) == len(new) else f"{len(old)} entries → {len(new)}"
+    yield f"{path}: {', '.join([*came, *went]) or same}"
 
 
 def _configuration(module: Mapping[str, Any] | None) -> Any:
@@ -77,27 +101,20 @@ def _without(inputs: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any
     return {name: value for name, value in inputs.items() if name not in names}
 
 
-def _at(value: Any, path: str) -> Any:
-    """What lies at one of the paths of `differences`; names that hold a dot or a bracket are found, too."""
-    if path == "":
-        return value
-    if isinstance(value, list) and path.startswith("["):
-        index, _, rest = path[1:].partition("]")
-        return _at(value[int(index)], rest.removeprefix("."))
-    if not isinstance(value, dict):
-        return None
-    fitting = [name for name in value if path == name or path.startswith((f"{name}.", f"{name}["))]
-    if not fitting:
-        return None
-    name = max(fitting, key=len)
-    return _at(value[name], path[len(name) :].removeprefix("."))
-
-
 def _shown(value: Any) -> str:
     if value is None:
         return "none"
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(_told(value), ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _told(value: Any) -> Any:
+    """The value without what is not told, at any depth: an agent comes and goes as a whole."""
+    if isinstance(value, list):
+        return [_told(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _told(item) for name, item in value.items() if name not in UNTOLD}
+    return value
 
 
 def _first(names: list[str], most: int = 3) -> str:

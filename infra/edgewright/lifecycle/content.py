@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgewright.config import StackConfig
+from edgewright.config.models import UNTOLD
 from edgewright.config.sections import Verification
 from edgewright.rendering import render
 from edgewright.rendering.context import config_values
@@ -64,9 +65,18 @@ def code_differences(source: StackConfig, target: StackConfig) -> list[str]:
 
 
 def differences(source: StackConfig, target: StackConfig) -> list[Difference]:
-    """The values that differ, by key; no secret is among them."""
+    """The values that differ, by key; no secret is among them, and of what is shown to nobody the length alone."""
     one, two = (dict(_flat(_values(config))) for config in (source, target))
-    return [Difference(key, one.get(key), two.get(key)) for key in sorted({*one, *two}) if one.get(key) != two.get(key)]
+    return [
+        Difference(key, *(_shown(key, held.get(key)) for held in (one, two)))
+        for key in sorted({*one, *two})
+        if one.get(key) != two.get(key)
+    ]
+
+
+def _shown(key: str, value: Any) -> Any:
+    untold = isinstance(value, str) and key.rpartition(".")[2] in UNTOLD
+    return f"({len(value)} characters)" if untold else value
 
 
 def _modules(config: StackConfig) -> dict[str, str]:

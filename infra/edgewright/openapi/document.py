@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from functools import lru_cache
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
 
 import yaml
@@ -16,14 +17,14 @@ METHODS = ("get", "post", "delete")
 """Of the members of a path, those that are operations."""
 
 WHEN = "x-when"
-"""Of a path: what must be on, ``protocols.<name>`` or ``features.<name>``; ``a|b`` is either."""
+"""Of a path or a parameter: the keys of the stack file that must be on; ``a|b`` is either."""
 
 
 def document(config: StackConfig) -> dict[str, Any]:
     """What a stack serves at ``/openapi.json``."""
     found = whole()
-    on = {f"protocols.{name}" for name in config.spoken} | {f"features.{name}" for name in config.features}
-    found["paths"] = {path: _told(item) for path, item in found["paths"].items() if _is_on(item, on)}
+    found["paths"] = {path: _told(item) for path, item in found["paths"].items() if _is_on(item, config)}
+    _leave_out_parameters(found, config)
     schemas = found["components"]["schemas"]
     aliases = (alias for model in config.models.values() for alias in model.aliases)
     schemas["ModelName"]["enum"] = sorted({*config.models, *aliases})
@@ -35,7 +36,8 @@ def document(config: StackConfig) -> dict[str, Any]:
     if config.auth.mode == "none":
         found["security"] = []
     found["components"] = _needed(found)
-    found["tags"] = [tag for tag in found["tags"] if tag["name"] in set(_tags(found["paths"]))]
+    told = {tag for operation in _operations(found["paths"]) for tag in operation["tags"]}
+    found["tags"] = [tag for tag in found["tags"] if tag["name"] in told]
     return found
 
 
@@ -51,8 +53,18 @@ def _source() -> dict[str, Any]:
     return loaded
 
 
-def _is_on(item: dict[str, Any], on: set[str]) -> bool:
-    return all(on & set(each.split("|")) for each in item.get(WHEN, ()))
+def _is_on(item: dict[str, Any], config: StackConfig) -> bool:
+    return all(any(attrgetter(key)(config) for key in each.split("|")) for each in item.get(WHEN, ()))
+
+
+def _leave_out_parameters(found: dict[str, Any], config: StackConfig) -> None:
+    """Parameters of what is off."""
+    parameters = found["components"]["parameters"]
+    off = {f"#/components/parameters/{name}" for name, each in parameters.items() if not _is_on(each, config)}
+    for operation in _operations(found["paths"]):
+        if "parameters" in operation:
+            operation["parameters"] = [each for each in operation["parameters"] if each.get("$ref") not in off]
+    found["components"]["parameters"] = {name: _told(each) for name, each in parameters.items()}
 
 
 def _told(item: dict[str, Any]) -> dict[str, Any]:
@@ -68,10 +80,8 @@ def _require_model(schema: dict[str, Any]) -> None:
 _MODEL = "#/components/schemas/ModelName"
 
 
-def _tags(paths: dict[str, Any]) -> Iterator[str]:
-    for item in paths.values():
-        for method in METHODS:
-            yield from item.get(method, {}).get("tags", ())
+def _operations(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return (item[method] for item in paths.values() for method in METHODS if method in item)
 
 
 def _needed(found: dict[str, Any]) -> dict[str, Any]:

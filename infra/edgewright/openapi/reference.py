@@ -43,18 +43,23 @@ def _operation(method: str, path: str, item: dict[str, Any]) -> str:
 
 def _facts(operation: dict[str, Any], item: dict[str, Any]) -> Iterator[str]:
     if item.get(WHEN):
-        yield f"- needs {' and '.join(' or '.join(f'`{name}`' for name in each.split('|')) for each in item[WHEN])}"
+        yield f"- {_needs(item)}"
     if operation.get("security") == []:
         yield "- needs no key"
     for each in [*item.get("parameters", ()), *operation.get("parameters", ())]:
         told = _resolved(each)
-        yield f"- {told['in']} `{told['name']}`: {_type(told['schema'])}{_described(told)}"
+        needs = f"; {_needs(told)}" if WHEN in told else ""
+        yield f"- {told['in']} `{told['name']}`: {_type(told['schema'])}{_described(told)}{needs}"
     if "requestBody" in operation:
         yield f"- body: {_type(operation['requestBody']['content']['application/json']['schema'])}"
     for status, answer in operation["responses"].items():
         told = _resolved(answer)
         kinds = [_kind(media, held) for media, held in told.get("content", {}).items()]
         yield f"- {status}: {' or '.join(kinds) or 'nothing'}{_described(told)}"
+
+
+def _needs(item: dict[str, Any]) -> str:
+    return f"needs {' and '.join(' or '.join(f'`{name}`' for name in each.split('|')) for each in item[WHEN])}"
 
 
 def _kind(media: str, held: dict[str, Any]) -> str:

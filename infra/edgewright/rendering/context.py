@@ -61,9 +61,6 @@ PROTOCOLS = {
     "responses": Part("responses", "protocols/responses/protocol.js", "responses"),
     "completions": Part("completions", "protocols/completions/protocol.js", "completions"),
 }
-FRONT_ENDS = {"ag_ui", "copilotkit", "copilotkit_graphql"}
-"""Protocols whose requests name an agent."""
-
 UPSTREAMS = {
     "openai-compatible": Part("openai-compatible", "upstream/openai_compatible.js", "openaiCompatible"),
     "workers-ai": Part("workers-ai", "upstream/workers_ai.js", "workersAi"),
@@ -103,7 +100,7 @@ def config_values(config: StackConfig) -> dict[str, Any]:
         "aliases": {alias: name for name, model in sorted(config.models.items()) for alias in sorted(model.aliases)},
         "default_model": config.default_model,
     }
-    if FRONT_ENDS & set(values["protocols"]):
+    if config.runs_agents:
         values["agents"] = {name: agent.model_dump() for name, agent in sorted(config.agents.items())}
     if config.cache.enabled:
         values["cache"] = config.cache.model_dump(include={"ttl_seconds", "memory_entries", "tool_calls"})

@@ -17,10 +17,11 @@ DEFAULT_MODELS = (
 class Answers:
     """``models`` maps a public name to models of Workers AI in the order in which they are tried.
 
+    Without an ``account_id`` the stack files say where it is to be written, and only the local stack can be deployed.
     ``hostname`` is prod's custom domain in ``zone``; without a zone prod answers on workers.dev.
     """
 
-    account_id: str
+    account_id: str | None = None
     name: str = "edge-proxy"
     zone: str | None = None
     hostname: str | None = None

@@ -11,6 +11,9 @@ from edgewright.config import PROJECT, from_values
 from edgewright.scaffold.answers import Answers
 
 UPSTREAM = "workers-ai"
+PLACEHOLDER = "<your account id>"
+"""Stands for an account id that is not known yet: every command that reads it refuses it and names the fix."""
+
 TRIAL = "trial"  # the model that the local stack keeps for the suite `limits`
 
 _ABOUT = {
@@ -59,7 +62,7 @@ def _local(answers: Answers) -> dict[str, Any]:
 
 
 def _deployed(answers: Answers, stack: str) -> dict[str, Any]:
-    values = {"account_id": answers.account_id, "environment": stack, **_shared(answers)}
+    values = {"account_id": answers.account_id or PLACEHOLDER, "environment": stack, **_shared(answers)}
     values["cache"] = {"enabled": True, "ttl_seconds": 600 if stack == "dev" else 3600}
     values["usage"] = {"enabled": True}
     values["auth"] = {"keys": {"ci": {"tenant": "ci"}}}
@@ -79,7 +82,8 @@ def _address(answers: Answers) -> dict[str, Any]:
 
 
 def _check(values: dict[str, Any], stack: str) -> None:
-    """Judge the values as a deployment would, once the secrets are set."""
+    """Judge the values as a deployment would, once the secrets and the account are set."""
+    account = {"account_id": "0" * 32} if values["account_id"] == PLACEHOLDER else {}
     keys = {name: f"sk-edge-{index:043d}" for index, name in enumerate(values["auth"]["keys"])}
     secrets = {"client_keys": keys, "drill_secret": "0" * 64, "usage_token": "0" * 40}
-    from_values({**values, **secrets}, source=f"Pulumi.{stack}.yaml")
+    from_values({**values, **account, **secrets}, source=f"Pulumi.{stack}.yaml")

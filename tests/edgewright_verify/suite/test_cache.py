@@ -82,6 +82,7 @@ def test_fresh_id(edge_target: Target, pair: tuple[Answer, Answer], hit: Answer)
 def test_streamed_then_whole(caching: Target) -> None:
     """An answer that was streamed first is given from the cache to a caller who does not stream."""
     caching.needs_edgewright("one cache for streamed and whole answers")
+    caching.needs("streaming")
     first, second = across_forms(lambda prompt: stream(caching, prompt), lambda prompt: ask(caching, prompt))
     _expect_hit(second.exchange)
     expect(second.text == first.text, f"the text {first.text!r}", repr(second.text), second.exchange)
@@ -90,6 +91,7 @@ def test_streamed_then_whole(caching: Target) -> None:
 def test_whole_then_streamed(caching: Target) -> None:
     """An answer that was given in one piece first is streamed from the cache, from its role to [DONE]."""
     caching.needs_edgewright("one cache for streamed and whole answers")
+    caching.needs("streaming")
     first, second = across_forms(lambda prompt: ask(caching, prompt), lambda prompt: stream(caching, prompt))
     _expect_hit(second.exchange)
     expect(second.whole and second.roles == ["assistant"], "a whole stream", second.tail, second.exchange)

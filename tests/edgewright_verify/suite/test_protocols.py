@@ -147,6 +147,7 @@ def test_graphql_agents(edge_target: Target) -> None:
 def test_graphql_answer(edge_target: Target) -> None:
     """A page of CopilotKit 1.10 sees its answer grow part by part, to a status that says Success."""
     _needs_graphql(edge_target)
+    edge_target.needs("streaming")
     answer = graphql(edge_target, "generateCopilotResponse", graphql_chat(fresh(PROMPT)))
     expect_status(answer, 200)
     expect(answer.media_type == "multipart/mixed", "multipart/mixed", answer.media_type, answer)
@@ -184,6 +185,7 @@ def test_anthropic_message(messages: Target) -> None:
 
 def test_anthropic_stream(messages: Target) -> None:
     """Anthropic's clients get a message as a stream: begun, blocks opened and closed, the reason, the end."""
+    messages.needs("streaming")
     events = Events.of(anthropic_ask(messages, fresh(PROMPT), stream=True))
     types = [name for name in events.types if name != "ping"]
     expect(
@@ -243,6 +245,7 @@ def test_response(responding: Target) -> None:
 
 def test_response_stream(responding: Target) -> None:
     """A streamed response numbers its events without a gap, and its pieces make the text that it ends with."""
+    responding.needs("streaming")
     events = Events.of(respond(responding, fresh(PROMPT), store=False, stream=True))
     numbers = [event.get("sequence_number") for event in events.all]
     expect(numbers == list(range(len(numbers))), "numbers from 0 on", numbers[:5], events.exchange)
@@ -255,7 +258,7 @@ def test_response_stream(responding: Target) -> None:
 
 def test_response_goes_on(responding: Target) -> None:
     """A response goes on from the one before: the model is told of both."""
-    responding.needs("kept_responses")
+    responding.needs("sessions")
     first = respond(responding, fresh(PROMPT))
     expect_status(first, 200)
     before: Any = first.json

@@ -23,17 +23,24 @@ ARRIVALS = 3
 
 
 @pytest.fixture(scope="module")
-def plain(edge_target: Target) -> ChatStream:
+def streaming(edge_target: Target) -> Target:
+    """The target, if it streams."""
+    edge_target.needs("streaming")
+    return edge_target
+
+
+@pytest.fixture(scope="module")
+def plain(streaming: Target) -> ChatStream:
     """One stream as most callers ask for it."""
-    answer = stream(edge_target, fresh(COUNTING))
+    answer = stream(streaming, fresh(COUNTING))
     expect_status(answer.exchange, 200)
     return answer
 
 
 @pytest.fixture(scope="module")
-def with_usage(edge_target: Target) -> ChatStream:
+def with_usage(streaming: Target) -> ChatStream:
     """One stream by a caller who counts tokens."""
-    answer = stream(edge_target, fresh(COUNTING), stream_options={"include_usage": True})
+    answer = stream(streaming, fresh(COUNTING), stream_options={"include_usage": True})
     expect_status(answer.exchange, 200)
     return answer
 
@@ -47,12 +54,12 @@ def in_one_piece(edge_target: Target) -> Answer:
 
 
 def test_first_byte_long_before_last(
-    edge_target: Target, plain: ChatStream, record_property: Callable[[str, object], None]
+    streaming: Target, plain: ChatStream, record_property: Callable[[str, object], None]
 ) -> None:
     """The first byte of a stream comes well before its last: the proxy does not collect the answer first."""
     streams = [plain]
     while not _is_spread(streams[-1]) and len(streams) < ATTEMPTS:
-        streams.append(stream(edge_target, fresh(COUNTING)))
+        streams.append(stream(streaming, fresh(COUNTING)))
     best = max(streams, key=lambda seen: pace(seen.exchange.reads).spread)
     seen = pace(best.exchange.reads)
     record_property("first_byte", f"{seen.first * 1000:.0f} ms")
@@ -133,9 +140,9 @@ def test_no_usage_unasked(plain: ChatStream) -> None:
     expect(not plain.usages, "no usage", plain.usages, plain.exchange)
 
 
-def test_utf8(edge_target: Target) -> None:
+def test_utf8(streaming: Target) -> None:
     """Letters outside ASCII arrive whole: a stream is valid UTF-8 and holds no replacement character."""
-    answer = stream(edge_target, fresh("Say these words back to me: größe, Привет, 漢字, 🙂🚀."))
+    answer = stream(streaming, fresh("Say these words back to me: größe, Привет, 漢字, 🙂🚀."))
     expect_status(answer.exchange, 200)
     expect(answer.events.valid_utf8, "valid UTF-8", "bytes that are none", answer.exchange)
     expect("\ufffd" not in answer.text, "no replacement character", answer.text, answer.exchange)
@@ -159,11 +166,11 @@ def test_body_decides(edge_target: Target) -> None:
     expect(answer.text is not None, "a completion in one piece", answer.exchange.media_type, answer.exchange)
 
 
-def test_leaving_early(edge_target: Target) -> None:
+def test_leaving_early(streaming: Target) -> None:
     """A caller who leaves in the middle of a stream harms nobody: the next request is answered."""
-    left = edge_target.chat(fresh(COUNTING), stream=True, leave_after_first=True)
+    left = streaming.chat(fresh(COUNTING), stream=True, leave_after_first=True)
     expect(left.status == 200 and bool(left.reads), "a stream to leave", f"status {left.status}", left)
-    after = stream(edge_target, fresh(COUNTING))
+    after = stream(streaming, fresh(COUNTING))
     expect_status(after.exchange, 200)
     expect(after.whole, "a whole stream after it", after.tail, after.exchange)
 

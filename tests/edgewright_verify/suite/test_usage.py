@@ -54,17 +54,20 @@ def known(reporting: Target) -> Known:
     user = f"verify-{secrets.token_hex(8)}"
     prompts = [fresh(PROMPT) for _ in range(DIFFERENT)]
     answers = [ask(reporting, prompt, user=user) for prompt in [*prompts, prompts[0]]]
-    streamed = stream(reporting, fresh(PROMPT), user=user, stream_options={"include_usage": True})
-    for exchange in [*(answer.exchange for answer in answers), streamed.exchange]:
+    streams = []
+    if reporting.offers("streaming"):
+        streams.append(stream(reporting, fresh(PROMPT), user=user, stream_options={"include_usage": True}))
+    asked = [answer.exchange for answer in answers] + [each.exchange for each in streams]
+    for exchange in asked:
         expect_status(exchange, 200)
     given = [answer for answer in answers if not is_hit(answer.exchange)]
-    usages = [_usage(answer) for answer in given] + streamed.usages[-1:]
+    usages = [_usage(answer) for answer in given] + [usage for each in streams for usage in each.usages[-1:]]
     return Known(
         user,
-        len(answers) + 1,
+        len(asked),
         len(answers) - len(given),
         [usage for usage in usages if usage],
-        until_counted(reporting, user, len(answers) + 1),
+        until_counted(reporting, user, len(asked)),
     )
 
 

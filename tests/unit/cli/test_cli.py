@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 from edgewright.cli.upstream import overrides
+from edgewright.config import StackFile, from_values
 from edgewright.errors import ConfigError
+from edgewright.keys import LocalSecrets
 
 ROOT = Path(__file__).parents[3]
 EDGEWRIGHT = Path(sys.executable).with_name("edgewright")
@@ -100,20 +102,60 @@ def test_help_needs_no_project(tmp_path):
     assert run("keys", "new", cwd=tmp_path).stdout.startswith("sk-edge-")
 
 
-def test_an_upstream_is_asked_for_its_models(httpserver):
+def with_upstream(httpserver, *models, given=None, **changes):
+    """The local stack, changed, with a server that lists ``models`` in the place of its own."""
     httpserver.expect_request("/v1/models", headers={"Authorization": "Bearer k"}).respond_with_json(
-        {"data": [{"id": "a"}, {"id": "b"}]}
+        {"data": [{"id": name} for name in models]}
     )
-    made = overrides(httpserver.url_for(""), "k", None)
-    assert set(made["models"]) == {"a", "b", "trial"}
+    values = {**StackFile.read(ROOT, "local").values, **changes}
+    return values | overrides(httpserver.url_for(""), "k", given, values)
+
+
+def test_an_upstream_is_asked_for_its_models(httpserver):
+    made = with_upstream(httpserver, "a", "large")
+    assert set(made["models"]) == {"a", "small", "large", "trial"}
     assert made["upstreams"]["upstream"]["base_url"].endswith("/v1")
-    assert made["models"]["a"]["aliases"] == ["small", "large"]
+    assert {name: model["targets"][0]["model"] for name, model in made["models"].items()} == {
+        "a": "a",
+        "small": "a",
+        "large": "large",
+        "trial": "a",
+    }
 
 
 def test_an_upstream_that_lists_nothing_needs_a_model(httpserver):
     with pytest.raises(ConfigError, match="--upstream-model"):
-        overrides(httpserver.url_for("/x"), None, None)
-    assert overrides(httpserver.url_for("/x"), None, "m")["default_model"] == "m"
+        overrides(httpserver.url_for("/x"), None, None, {})
+    assert overrides(httpserver.url_for("/x"), None, "m", {})["default_model"] == "m"
+
+
+def test_whatever_names_a_model_of_the_stack_holds_before_an_upstream(httpserver, tmp_path):
+    price = {"input": 1.0, "output": 2.0}
+    models = {
+        "quick": {
+            "targets": [{"upstream": "workers-ai", "model": "@cf/meta/llama-3.2-3b-instruct"}],
+            "aliases": ["gpt-4o", "q"],
+        },
+        "embed": {"targets": [{"upstream": "workers-ai", "model": "@cf/baai/bge-m3", "price": price}]},
+        "own": {"targets": [{"upstream": "workers-ai", "model": "x", "price": price}]},
+    }
+    money = {"per": "key", "of": "usd", "at_most": 5, "window_seconds": 60}
+    made = with_upstream(
+        httpserver,
+        "gpt-4o",
+        models=models,
+        default_model="q",
+        agents={"default": {"model": "quick"}},
+        protocols={"copilotkit": True, "embeddings": True},
+        auth={"keys": {"app": {"tenant": "t", "models": ["quick"]}}},
+        limits={"max_output_tokens": 9, "rules": [{**money, "name": "a", "models": ["own"]}, {**money, "name": "b"}]},
+        sessions={"enabled": True, "max_context_tokens": 4_000, "summary": {"model": "quick"}},
+        alerts={"url": "https://x.example", "budgets": [{"name": "m", "thresholds": [1.0], "models": ["embed"]}]},
+    )
+    config = from_values(made, source="x", secrets=LocalSecrets(tmp_path))
+    assert {target.model for model in config.models.values() for target in model.targets} == {"gpt-4o"}
+    assert config.models["quick"].aliases == ["q"]  # the server has a `gpt-4o` of its own
+    assert config.models["own"].targets[0].price.output == 2.0
 
 
 @pytest.mark.parametrize(

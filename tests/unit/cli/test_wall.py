@@ -14,8 +14,14 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_stack_of_the_wall_is_a_valid_one(tmp_path):
     file = StackFile.read(ROOT, "local")
+    named = {
+        "agents": {"default": {"model": "small"}},
+        "usage": {"enabled": True},
+        "alerts": {"url": "https://x.example", "budgets": [{"name": "m", "thresholds": [1.0]}]},
+    }
     for mid_stream in wall.MID_STREAM:
-        values = {**file.values, **wall.overrides("http://127.0.0.1:9/v1", 0.05, mid_stream)}
+        held = {**file.values, **named}
+        values = {**held, **wall.overrides("http://127.0.0.1:9/v1", 0.05, mid_stream, held)}
         config = from_stack_file(StackFile("local", file.path, values, file.encrypted), secrets=LocalSecrets(tmp_path))
         assert config.timeouts.idle_ms == 500
         assert config.fallback.deadline_ms == 3_000

@@ -1,12 +1,15 @@
 """The stack file: what is accepted, and that every mistake is told at once with its fix."""
 
 import json
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from edgewright.config import StackConfig, StackFile, from_pulumi, from_stack_file, from_values
 from edgewright.config.secrets import secret_texts
+from edgewright.config.sections import Scope
 from edgewright.errors import ConfigError
 from edgewright.keys import LocalSecrets, new_client_key
 
@@ -39,6 +42,9 @@ def alerts(section=(), budget=(), **more):
 
 BGE = "@cf/baai/bge-small-en-v1.5"
 EMBEDS = {"protocols": {"embeddings": True}}
+GPT = "@cf/openai/gpt-oss-20b"
+SMALL = {"upstream": "ai", "model": "@cf/x"}
+DUMB = {"upstream": "ai", "model": GPT, "capabilities": {"chat": False}}
 TALKS = {"models": {"small": {"targets": [{"upstream": "ai", "model": "@cf/openai/gpt-oss-20b"}]}}}
 
 
@@ -94,6 +100,18 @@ def test_the_other_key_is_of_another_tenant():
         ({"protocols": {"embeddings": True}, **TALKS}, ["protocols.embeddings", "no model turns texts", "bge-m3"]),
         (models(embed=[BGE], small=["@cf/x"]), ["models.embed: is for embeddings alone", "protocols.embeddings: true"]),
         (EMBEDS | models(embed=[BGE, "@cf/baai/bge-m3"]), ["models.embed.targets", BGE, "cannot be compared"]),
+        (
+            models(small=[GPT], mixed=[BGE, GPT]),
+            ["models.mixed.targets", f"{BGE} gives vectors", f"{GPT} chats", "a model of each"],
+        ),
+        (
+            {"models": {"small": {"targets": [{**SMALL, "capabilities": {"chat": False}}]}}},
+            ["models.small.targets[0].capabilities.chat: false", "leave it out, or set protocols.embeddings: true"],
+        ),
+        (
+            EMBEDS | {"models": {**models(embed=[BGE])["models"], "small": {"targets": [DUMB]}}},
+            ["models.small.targets[0].capabilities.chat: false", "Fix: leave it out."],
+        ),
         (EMBEDS | models(embed=[BGE]) | {"default_model": "embed"}, ["default_model: 'embed' does not chat"]),
         (
             EMBEDS | models(embed=[BGE]) | {"agents": {"helper": {"model": "embed"}}},
@@ -192,11 +210,75 @@ def test_a_mistake_names_key_value_and_fix(changes, expected):
 
 @pytest.mark.parametrize("protocol", ["ag_ui", "copilotkit"])
 def test_a_front_ends_protocol_needs_an_agent_and_streams(protocol):
-    on = {"protocols": {protocol: True}}
+    on = {"protocols": {protocol: True}, "default_model": "small"}
     assert getattr(from_values({**GOOD, **on, "agents": {"default": {}}}, source="x").protocols, protocol)
     assert f"protocols.{protocol}: true needs an agent" in one(**on)
     dumb = one(**on, agents={"default": {}}, streaming={"enabled": False})
     assert f"protocols.{protocol}: true needs streaming.enabled" in dumb
+
+
+@pytest.mark.parametrize("protocol", ["ag_ui", "copilotkit", "copilotkit_graphql"])
+def test_an_agent_that_is_run_has_a_model(protocol):
+    on = {"protocols": {protocol: True}, "agents": {"default": {}}}
+    told = one(**on)
+    assert "agents.default.model: missing, and there is no default_model" in told
+    assert "use one of small, or set default_model" in told
+    assert from_values({**GOOD, **on, "default_model": "small"}, source="x")
+    assert from_values({**GOOD, **on, "agents": {"default": {"model": "small"}}}, source="x")
+    assert from_values({**GOOD, "agents": {"default": {}}}, source="x")
+
+
+FORM = "use lower-case letters, digits and hyphens, 40 at most"
+FRONT = {"protocols": {"ag_ui": True}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"agents": {"my agent!": {}}}, ["agents.my agent!", FORM]),
+        (FRONT | {"agents": {"my agent!": {}}}, ["agents.my agent!", FORM]),
+        (FRONT | {"agents": {"default": None}}, ["agents.default: null", "write `default: {}`"]),
+        (FRONT | {"agents": {"default": True}}, ["agents.default: true", "write a mapping"]),
+        (FRONT | {"agents": {"default": {"model": 5}}}, ["agents.default.model: 5", "write text"]),
+        (FRONT | {"agents": None}, ["agents: null", "write a mapping"]),
+        ({"auth": {"keys": {"ci": None}}}, ["auth.keys.ci: null", "write `ci: {tenant: ...}`"]),
+        ({"auth": {"keys": {"C I": {"tenant": "x"}}}}, ["auth.keys.C I", FORM]),
+        ({"upstreams": {"A I": {"type": "workers-ai"}}}, ["upstreams.A I", FORM]),
+        ({"upstreams": {"ai": None}}, ["upstreams.ai: null", "write a mapping"]),
+        ({"models": {"my model": GOOD["models"]["small"]}}, ["models.my model", "use letters, digits"]),
+        ({"models": {"small": None}}, ["models.small: null", "write `small: {targets: ...}`"]),
+        ({"models": {}}, ["models", "add at least 1"]),
+        ({"cors": True}, ["cors: true", "write a mapping"]),
+        ({"cache": None}, ["cache: null", "write `cache: {}`, or leave it out"]),
+    ],
+)
+def test_what_was_written_for_a_name_or_a_section_is_told_with_what_to_write(changes, expected):
+    finding = one(**changes)
+    for part in expected:
+        assert part in finding
+    for jargon in ("pattern", "instance of", "schema --markdown"):
+        assert jargon not in finding
+
+
+@pytest.mark.parametrize(
+    "section", [name for name, field in StackConfig.model_fields.items() if hasattr(field.default, "enabled")]
+)
+@pytest.mark.parametrize("switch", [True, False])
+def test_a_section_that_is_switched_as_a_protocol_is_told_how(section, switch):
+    word = str(switch).lower()
+    told = one(**{section: switch})
+    assert f"{section}: {word} is refused: this is a section" in told
+    assert f"write `{section}: {{enabled: {word}}}`" in told
+
+
+def test_a_route_that_no_key_can_be_held_to_is_told_with_all_there_are():
+    told = one(auth={"keys": {"ci": {"tenant": "ci", "routes": ["chats"]}}})
+    assert "Fix: list some of chat, embeddings, models, conversations, usage, or leave it out" in told
+
+
+def test_the_scopes_are_those_of_the_workers_routes():
+    sources = (path.read_text() for path in (ROOT / "worker_src").rglob("*.js"))
+    assert {scope for source in sources for scope in re.findall(r'scope: "(\w+)"', source)} == set(get_args(Scope))
 
 
 def test_limits_bring_their_feature_and_class():

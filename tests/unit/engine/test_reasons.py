@@ -38,6 +38,35 @@ def test_a_setting_that_comes_or_goes_is_told():
     assert reasons(version({"a": 1}), version({"b": [1]})) == ("a: 1 → none", "b: none → [1]")
 
 
+def test_of_a_list_what_came_and_went_is_told_however_long_it_is():
+    features = ["auth", "breaker", "cache", "continuation", "encryption", "fallback", "limits", "streaming"]
+    old = version({"features": features, "protocols": ["openai"]})
+    new = version({"features": [*features[1:], "usage"], "protocols": ["openai", "ag_ui", "responses"]})
+    assert reasons(old, new) == ('features: + "usage", - "auth"', 'protocols: + "ag_ui", + "responses"')
+    assert reasons(version({"a": [1, 2]}), version({"a": [2, 1]})) == ("a: in another order",)
+    assert reasons(version({"a": [1, 1]}), version({"a": [1]})) == ("a: 2 entries → 1",)
+    rules = [{"name": name, "at_most": 5} for name in ("a", "b")]
+    more = [*rules[:1], {"name": "b", "at_most": 6}]
+    assert reasons(version({"rules": rules}), version({"rules": more})) == ("rules[1].at_most: 5 → 6",)
+    assert reasons(version({"rules": rules}), version({"rules": rules[:1]})) == (
+        'rules: - {"name": "b", "at_most": 5}',
+    )
+
+
+def test_of_an_agents_instructions_nothing_is_told_but_that_they_changed():
+    def agents(**named):
+        return version({"agents": {name: {"instructions": text, "tools": "none"} for name, text in named.items()}})
+
+    told = reasons(agents(a="canary 1", b=None, c="canary 2"), agents(a="canary 3", b="canary 4", c=None))
+    assert told == (
+        "agents.a.instructions: changed",
+        "agents.b.instructions: added",
+        "agents.c.instructions: gone",
+    )
+    assert reasons(agents(), agents(a="canary")) == ('agents.a: none → {"tools": "none"}',)
+    assert "canary" not in str(reasons(version({}), agents(a="canary")))
+
+
 def test_modules_and_bindings_are_told_by_their_names():
     old = version({}, module("x.js", "1"), module("gone.js", "1"), bindings=[{"name": "CACHE", "namespaceId": "1"}])
     new = version({}, module("x.js", "2"), module("new.js", "1"), bindings=[{"name": "USAGE", "dataset": "d"}])

@@ -62,6 +62,15 @@ def check(target=None, *, source=STAGING, live=None, held=None, accepted=()):
     return promotion.check(live or script(), lambda found: misfits(held, found, NOW, LASTS_SECONDS))
 
 
+def test_what_an_agent_is_told_is_shown_to_nobody():
+    def agents(text):
+        return {"agents": {"default": {"instructions": text, "model": "small"}}, "protocols": {"ag_ui": True}}
+
+    one, two = config("staging", **agents("canary")), config("prod", **agents("a canary"))
+    told = next(each for each in content.differences(one, two) if each.section == "agents")
+    assert (told.key, told.source, told.target) == ("agents.default.instructions", "(6 characters)", "(8 characters)")
+
+
 def test_drills_and_an_environments_own_values_are_no_other_content():
     found = check(config("prod", limits={"max_messages": 5}, cache={"ttl_seconds": 90}))
     assert {"environment", "worker", "features", "limits.max_messages"} <= {each.key for each in found}

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from edgewright import assets
 from edgewright.config import from_values
+from edgewright.config.models import FRONT_ENDS
 from edgewright.errors import RenderError
 from edgewright.keys import new_client_key
 from edgewright.rendering import render
 from edgewright.rendering.bundle import compact, imports
-from edgewright.rendering.context import FEATURES, FRONT_ENDS
+from edgewright.rendering.context import FEATURES
 from edgewright.rendering.environment import js, render_template
 
 KEY = new_client_key()
@@ -33,7 +34,7 @@ PROTOCOLS = {
     "ag_ui": 18_000,
     "anthropic": 24_000,
     "completions": 4_000,
-    "copilotkit": 26_000,
+    "copilotkit": 27_000,
     "copilotkit_graphql": 20_000,
     "embeddings": 6_000,
     "responses": 32_000,
@@ -45,7 +46,7 @@ EVERYTHING = {
     "cache_keys": ["ca" * 32],
     "cors": {"origins": ["https://app.example"]},
     "fallback": {"mid_stream": "continue"},
-    "agents": {"default": {}},
+    "agents": {"default": {"model": "small"}},
     "protocols": dict.fromkeys(PROTOCOLS, True),
     "openapi": {"enabled": True},
     "limits": {
@@ -92,14 +93,22 @@ def test_the_hash_follows_the_content():
     [
         ("cache/", {"cache": {"enabled": True}}, {}),
         ("cors/", {"cors": {"origins": ["https://a.example"]}}, {}),
-        ("protocols/ag_ui/", {"protocols": {"ag_ui": True}, "agents": {"default": {}}}, {"agents": {"default": {}}}),
+        (
+            "protocols/ag_ui/",
+            {"protocols": {"ag_ui": True}, "agents": {"default": {"model": "small"}}},
+            {"agents": {"default": {"model": "small"}}},
+        ),
         ("protocols/anthropic/", {"protocols": {"anthropic": True}}, {}),
         (
             "protocols/copilotkit/",
-            {"protocols": {"copilotkit": True}, "agents": {"default": {}}},
-            {"agents": {"default": {}}},
+            {"protocols": {"copilotkit": True}, "agents": {"default": {"model": "small"}}},
+            {"agents": {"default": {"model": "small"}}},
         ),
-        ("protocols/copilotkit_graphql/", {"protocols": {"copilotkit_graphql": True}}, {"agents": {"default": {}}}),
+        (
+            "protocols/copilotkit_graphql/",
+            {"protocols": {"copilotkit_graphql": True}},
+            {"agents": {"default": {"model": "small"}}},
+        ),
         ("protocols/responses/", {"protocols": {"responses": True}}, {}),
         ("protocols/completions/", {"protocols": {"completions": True}}, {}),
         ("protocols/embeddings/", {"protocols": {"embeddings": True}}, {}),
@@ -131,7 +140,7 @@ def test_what_a_stack_does_not_enable_is_not_shipped(feature, on, off):
 
 def test_agents_are_told_to_a_worker_that_front_ends_name_them_to():
     def told(**protocols):
-        built = bundle(protocols=protocols, agents={"default": {}})
+        built = bundle(protocols=protocols, agents={"default": {"model": "small"}})
         return any("agents" in module.source for module in built.modules if module.name == "config.js")
 
     assert (told(ag_ui=True), told(anthropic=True)) == (True, False)
@@ -154,7 +163,7 @@ def test_everything_together_stays_small_and_no_secret_is_in_it():
     assert unlimited.size - socketless.size < 18_000
     assert unmetered.size - unlimited.size < 13_000
     counted = bundle(**{**EVERYTHING, "alerts": {}, "observability": {}, "protocols": {}, "openapi": {}})
-    assert everything.size - bundle(**{**EVERYTHING, "openapi": {}}).size < 36_000
+    assert everything.size - bundle(**{**EVERYTHING, "openapi": {}}).size < 46_000
     assert counted.size - unmetered.size < 22_000
     assert everything.size - silent.size < 8_000
     assert everything.size - untold.size < 9_500
@@ -183,7 +192,7 @@ def test_the_document_is_of_the_stack_and_no_code():
     same, other = api(models={"large": BASE["models"]["small"]}, default_model="large")
     assert (same, other["components"]["schemas"]["ModelName"]["enum"]) == (code, ["large"])
     assert "model" not in other["components"]["schemas"]["ChatRequest"]["required"]
-    _, agents = api(protocols={"ag_ui": True}, agents={"desk": {}})
+    _, agents = api(protocols={"ag_ui": True}, agents={"desk": {"model": "small"}})
     assert agents["components"]["schemas"]["AgentId"]["enum"] == ["desk"]
     assert {"/agent/{id}/run"} == {path for path in agents["paths"] if path.startswith("/agent")}
     _, open_to_all = api(auth={"mode": "none"}, client_keys={})

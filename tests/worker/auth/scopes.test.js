@@ -13,6 +13,13 @@ test("a key may be held to some routes", async () => {
   assert.equal((await fetch("/v1/models/m")).status, 200);
 });
 
+test("who may not use a route is told which scope it takes", async () => {
+  const { chat, fetch } = withScopes({ routes: ["usage"] });
+  const told = async (response) => (await response.json()).error.message;
+  assert.equal(await told(await chat(ask("x"))), "This key may not use this route: its 'routes' lack 'chat'.");
+  assert.equal(await told(await fetch("/v1/models")), "This key may not use this route: its 'routes' lack 'models'.");
+});
+
 test("a key may be held to some origins, and is of no use without one", async () => {
   const { chat } = withScopes({ origins: ["https://app.example"] });
   assert.equal((await chat(ask("x"), { headers: { origin: "https://app.example" } })).status, 200);

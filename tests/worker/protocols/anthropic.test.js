@@ -307,6 +307,7 @@ for (const [what, changes, status, type, code, param] of [
   ["a choice that is none", { tools: [TOOL], tool_choice: "any" }, 400, "invalid_request_error", "invalid_request", "tool_choice"],
   ["a choice of no tool", { tools: [TOOL], tool_choice: { type: "tool" } }, 400, "invalid_request_error", "invalid_request", "tool_choice"],
   ["a stop that is none", { stop_sequences: "END" }, 400, "invalid_request_error", "invalid_request", "stop_sequences"],
+  ["a stop of an empty text", { stop_sequences: "" }, 400, "invalid_request_error", "invalid_request", "stop_sequences"],
   ["a top_k of none", { top_k: 0 }, 400, "invalid_request_error", "invalid_request", "top_k"],
   ["a user that is none", { metadata: { user_id: 1 } }, 400, "invalid_request_error", "invalid_request", "metadata.user_id"],
   ["an effort that is none", { output_config: { effort: "some" } }, 400, "invalid_request_error", "invalid_request", "output_config.effort"],

@@ -541,6 +541,7 @@ test("a page's key reads its own thread and does not list the others", async () 
     await call(proxy, "resource/request", { path: "/threads?agentId=default", httpMethod: "GET" }),
   ]) {
     assert.equal(response.status, 403);
-    assert.equal((await response.json()).error, "route_not_allowed");
+    const { error, message } = await response.json();
+    assert.deepEqual([error, message], ["route_not_allowed", "This key may not use this route: its 'routes' lack 'conversations'."]);
   }
 });

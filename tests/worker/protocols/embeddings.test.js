@@ -64,6 +64,12 @@ test("a model's own bounds hold: the lengths of its vectors, and how many texts 
   assert.equal((await read(await embed({ input: ["a", "b", "c"] }))).error.param, "input");
 });
 
+test("vectors of another length than was asked for are none, and speak against no target", async () => {
+  const { embed, calls } = serving({ models: { one: () => openaiList([1, 2, 3]) } });
+  for (const [dimensions, status] of [[3, 200], [2, 400], [null, 200]]) assert.equal((await embed({ input: `${dimensions}`, dimensions })).status, status);
+  assert.deepEqual(calls.map(({ model }) => model), ["one", "one", "one"]);
+});
+
 test("a model for vectors does not chat, and one that chats gives no vectors", async () => {
   const models = { embed: { targets: [target("one", { capabilities: capabilities() })] }, talk: { targets: [target("two", { capabilities: capabilities({ chat: true, embeddings: false }) })] } };
   const { embed, chat, calls } = serving({ config: { models, aliases: {}, default_model: "talk" } });
@@ -179,11 +185,13 @@ test("limits of tokens and requests hold, and are settled by what was used", asy
   const rule = (of, most) => ({ name: of, per: "key", of, at_most: most, window_seconds: 60, kind: "fixed", keys: null, models: null, fail: "open" });
   const limits = { max_body_bytes: 20_000, max_messages: 20, max_input_tokens: null, max_output_tokens: 16, cache_hits: "free", rules: [rule("requests", 2), rule("tokens", 40)] };
   const { embed, settled, calls } = serving({ models: { one: () => openaiList([1]) }, including: ["limits"], config: { limits } });
-  assert.equal((await embed("a")).status, 200);
+  const boundless = await read(await embed({ input: "x", max_tokens: 1e308, n: 10 }));
+  assert.deepEqual([boundless.status, boundless.error.param], [400, "max_tokens"]);
+  assert.equal((await embed({ input: "a", max_tokens: 1_000 })).status, 200);
   await settled();
   const second = await embed("b");
   assert.match(second.headers.get("ratelimit"), /"tokens";r=2[0-9];/);
-  assert.deepEqual(calls[0].inputs, { text: ["a"] });
+  assert.deepEqual(calls[0].inputs.text, ["a"]);
   const third = await read(await embed("c"));
   assert.deepEqual([third.status, third.error.code], [429, "rate_limit_exceeded"]);
 });

@@ -104,6 +104,13 @@ test("a refusal reaches the caller, whole and streamed, through the cache too", 
   }
 });
 
+test("a refusal is sent back as OpenAI tells it, without content", async () => {
+  const { chat, calls } = harness();
+  const refused = { role: "assistant", content: null, refusal: "I refuse" };
+  assert.equal((await chat({ messages: [{ role: "user", content: "x" }, refused, { role: "user", content: "y" }] })).status, 200);
+  assert.deepEqual(calls[0].inputs.messages[1], { ...refused, content: "" });
+});
+
 test("what a model sends out of place does not reach the caller", async () => {
   const odd = { choices: [{ message: { role: "assistant", content: "ok" }, finish_reason: "canary" }], usage: "canary" };
   const deep = JSON.parse(`${'{"a_details":'.repeat(2_000)}{}${"}".repeat(2_000)}`);
@@ -165,9 +172,10 @@ for (const calls of [[null], "x", {}]) {
   MISTAKES.push([{ messages: [{ role: "assistant", content: "x", tool_calls: calls }] }, "invalid_request", "messages[0].tool_calls"]);
 }
 
-for (const [name, value] of Object.entries({ response_format: {}, parallel_tool_calls: 1, functions: "f", reasoning_effort: 1, service_tier: [] })) {
+for (const [name, value] of Object.entries({ response_format: {}, tool_choice: {}, parallel_tool_calls: 1, functions: "f", reasoning_effort: 1, service_tier: [] })) {
   MISTAKES.push([ask("x", { [name]: value }), "invalid_request", name]);
 }
+for (const name of ["max_tokens", "max_completion_tokens", "n"]) MISTAKES.push([ask("x", { [name]: 1e308 }), "invalid_request", name]);
 const spoken = (more) => ({ messages: [{ role: "assistant", content: "x", ...more }] });
 for (const [name, value] of Object.entries({ tool_calls: "x", tool_call_id: 1, name: {}, refusal: 1 })) MISTAKES.push([spoken({ [name]: value }), "invalid_request", `messages[0].${name}`]);
 for (const part of [{ type: "text" }, { type: "text", text: 1 }, { type: "refusal" }, { type: "image_url" }, { type: "image_url", image_url: "x" }, { type: "image_url", image_url: { url: ["data:,"] } }, { type: "input_audio", input_audio: 1 }]) {

@@ -399,5 +399,6 @@ test("a key that may not chat reads, and starts nothing", async () => {
   const app = made({ config: { auth } });
   const socket = await open(app);
   await socket.say(start("hi"));
-  assert.equal(socket.frames()[0].code, "route_not_allowed");
+  const [{ code, message }] = socket.frames();
+  assert.deepEqual([code, message], ["route_not_allowed", "This key may not use this route: its 'routes' lack 'chat'."]);
 });

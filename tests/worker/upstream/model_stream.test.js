@@ -150,3 +150,15 @@ test("a server that says nothing more after its finish is waited for a little, n
   assert.match(text, /"finish_reason":"stop"/);
   assert.doesNotMatch(text, /error/);
 });
+
+for (const [bound, reason] of [[2, "length"], [3, "stop"], [undefined, "stop"]]) {
+  test(`a model that tells no reason and may say ${bound} tokens has finished by: ${reason}`, async () => {
+    const usage = { prompt_tokens: 4, completion_tokens: 2, total_tokens: 6 };
+    const models = { one: ({ stream }) => (stream ? open([{ response: "cut" }, { response: "", usage }, "[DONE]"], () => {}) : Response.json({ response: "cut", usage })) };
+    const { chat } = harness({ without: ["cache"], models });
+    const whole = await (await chat(ask("x", { max_tokens: bound }))).json();
+    assert.equal(whole.choices[0].finish_reason, reason);
+    const list = await chunks(await chat(ask("x", { stream: true, max_completion_tokens: bound })));
+    assert.equal(list.filter(({ choices }) => choices?.[0]?.finish_reason).at(-1).choices[0].finish_reason, reason);
+  });
+}

@@ -66,7 +66,7 @@ function known(name, value, fits, rule, { as = name, made = (kept) => kept } = {
 }
 
 const texts = (value) => Array.isArray(value) && value.every((each) => typeof each === "string");
-const stopped = (list) => (list?.length === 0 ? {} : known("stop_sequences", list, texts, "must be a list of strings", { as: "stop" }));
+const stopped = (list) => (Array.isArray(list) && !list.length ? {} : known("stop_sequences", list, texts, "must be a list of strings", { as: "stop" }));
 
 function user(metadata) {
   if (given(metadata) && !isObject(metadata)) throw wrong("metadata", "must be an object");

@@ -4,16 +4,17 @@ import { CHARACTERS_A_TOKEN } from "../chat.js";
 /**
  * Reads what models send for texts, OpenAI's list or Workers AI's `{shape, data}`, into a neutral answer that holds their vectors.
  * @param {unknown} body the parsed reply, with or without Cloudflare's `{result}` around it
- * @param {{texts: string[]}} request
+ * @param {{texts: string[], settings: {dimensions?: number}}} request
  * @returns {{vectors: number[][], usage: object, estimated: boolean, finish_reason: "stop"}} in the order of the texts; `estimated`: whether
  *   the usage was counted here
- * @throws {UpstreamFailure} malformed
+ * @throws {UpstreamFailure} malformed; bad_request: of another length than was asked for, by a server that does not know `dimensions`
  */
-export function readVectors(body, { texts }) {
+export function readVectors(body, { texts, settings: { dimensions } }) {
   const { data, usage } = body?.result ?? body ?? {};
   if (!Array.isArray(data)) throw new UpstreamFailure("malformed");
   const vectors = ordered(data).map((item) => item?.embedding ?? item);
   if (vectors.length !== texts.length || !vectors.every(isVector)) throw new UpstreamFailure("malformed");
+  if (dimensions && !vectors.every(({ length }) => length === dimensions)) throw new UpstreamFailure("bad_request");
   const told = Number.isInteger(usage?.prompt_tokens) && usage.prompt_tokens >= 0;
   const tokens = told ? usage.prompt_tokens : estimate(texts);
   return { vectors, usage: { prompt_tokens: tokens, total_tokens: tokens }, estimated: !told, finish_reason: "stop" };
