@@ -58,9 +58,9 @@ const isError = ({ error, errors, object, message, choices, response }) =>
   Boolean(error || errors?.length || object === "error" || (typeof message === "string" && !choices && response === undefined));
 
 /** The finish of an answer in the shape that tells none: by its tokens it was cut off at the bound that was asked for, or is whole. */
-function untold(called, usage, { max_tokens: most, max_completion_tokens: other = most } = {}) {
+function untold(called, usage, { max_tokens: most, max_completion_tokens: newer } = {}) {
   if (called) return "tool_calls";
-  return usage?.completion_tokens >= other ? "length" : "stop";
+  return usage?.completion_tokens >= (newer ?? most ?? Infinity) ? "length" : "stop";
 }
 
 /**

@@ -151,7 +151,7 @@ test("a server that says nothing more after its finish is waited for a little, n
   assert.doesNotMatch(text, /error/);
 });
 
-for (const [bound, reason] of [[2, "length"], [3, "stop"], [undefined, "stop"]]) {
+for (const [bound, reason] of [[2, "length"], [3, "stop"], [null, "stop"], [undefined, "stop"]]) {
   test(`a model that tells no reason and may say ${bound} tokens has finished by: ${reason}`, async () => {
     const usage = { prompt_tokens: 4, completion_tokens: 2, total_tokens: 6 };
     const models = { one: ({ stream }) => (stream ? open([{ response: "cut" }, { response: "", usage }, "[DONE]"], () => {}) : Response.json({ response: "cut", usage })) };
