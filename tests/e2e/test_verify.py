@@ -10,6 +10,7 @@ from edgewright_verify.runner import Options, examine
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .conftest import ROOT, clean_environment, cli, serving
+from .odd import targets
 from .stage import EVERY_PROTOCOL, KEY, Stage
 
 
@@ -106,9 +107,11 @@ def test_a_real_server_behind_the_proxy(httpserver, tmp_path):
     ids=["few", "many"],
 )
 def test_what_a_stack_does_not_have_is_no_broken_promise(protocols, tmp_path):
-    """Streaming is off here, and all that needs it."""
-    changes = {**EVERY_PROTOCOL, "agents": {}, "protocols": protocols, "sessions": {"enabled": False}}
-    with ScriptedUpstream() as upstream, Stage(tmp_path, upstream, **changes, streaming={"enabled": False}) as stage:
+    """Streaming is off, and all that needs it; the first listed model does not chat, which its name does not say."""
+    models = {"a": targets("@cf/baai/bge-m3"), **EVERY_PROTOCOL["models"]}
+    off = {"agents": {}, "sessions": {"enabled": False}, "streaming": {"enabled": False}}
+    changes = {**EVERY_PROTOCOL, "models": models, "protocols": protocols, **off}
+    with ScriptedUpstream() as upstream, Stage(tmp_path, upstream, **changes) as stage:
         document, detail = examine(Options(url=stage.url, key=KEY), lambda _event: None)
     broken = [each for each in document["promises"] if each["outcome"] not in {"kept", "not_applicable"}]
     assert broken == [], detail
