@@ -72,14 +72,19 @@ class Stage:
     def __enter__(self):
         with ExitStack() as held:
             held.enter_context(pytest.MonkeyPatch.context()).setenv(STATE_VARIABLE, str(self.folder))
-            self.cloud = held.enter_context(LocalCloud(state_dir=self.folder / "cloud"))
             held.callback(lambda: self.http.close())
+            self.start()
+            held.callback(lambda: self.cloud.close())
             self.deploy()
             self.held = held.pop_all()
         return self
 
     def __exit__(self, *why):
         self.held.__exit__(*why)
+
+    def start(self):
+        """A local cloud on the stage's state, where none runs."""
+        self.cloud = LocalCloud(state_dir=self.folder / "cloud").__enter__()
 
     def deploy(self, **changes):
         api = CloudflareApi(self.cloud.api_url, self.cloud.token)

@@ -4,7 +4,6 @@ import pytest
 from edgewright.engine.api import CloudflareApi
 from edgewright.engine.embedded import EmbeddedEngine
 from edgewright.errors import ApiError
-from edgewright.localcloud import LocalCloud
 from edgewright_verify.upstream import ScriptedUpstream
 
 from .conftest import ROOT
@@ -56,8 +55,8 @@ def test_a_conversation_outlives_a_version_a_restart_and_a_kill(stage):
     stage.deploy(limits={"max_messages": 77})
     turn(stage, talk, 2)
 
-    stage.cloud.__exit__(None, None, None)
-    stage.cloud = LocalCloud(state_dir=stage.folder / "cloud").__enter__()
+    stage.cloud.close()
+    stage.start()
     stage.deploy(limits={"max_messages": 77})
     turn(stage, talk, 3)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -228,3 +229,17 @@ def test_install_tells_what_npm_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(LocalCloudError, match="network unreachable"):
         install()
+
+
+def test_a_program_that_ends_without_closing_it_leaves_nothing():
+    script = (
+        "from edgewright.localcloud import LocalCloud\n"
+        "cloud = LocalCloud().__enter__()\n"
+        "print(cloud.log_path.parent, cloud.api_url)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    folder, api = done.stdout.split()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not Path(folder).exists()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(api)

@@ -84,7 +84,10 @@ class Runtime:
     def close(self) -> None:
         """End every process."""
         self._closing = True
-        self._in_starter(self._end_all)
+        try:
+            self._in_starter(self._end_all)
+        except RuntimeError:  # at the interpreter's end threads take no more work, and have ended
+            self._end_all()
         self._starter.shutdown()
         self.log.close()
 
