@@ -22,18 +22,19 @@ export function instructions(agent, context = [], state = null) {
   return told.length ? [{ role: "system", content: told.join("\n\n") }] : [];
 }
 
+/** Of the settings those that are given, by the page's name and the chat's. */
+const known = (given) => Object.entries(SETTINGS).filter(([name]) => !isAbsent(given[name]));
+
 /** Settings and model of a chat request: the page's properties, but the agent's own model. */
 export function settingsOf(given, agent) {
   const props = given ?? {};
-  const known = Object.entries(SETTINGS).filter(([name]) => !isAbsent(props[name]));
-  const told = Object.fromEntries(known.map(([name, setting]) => [setting, props[name]]));
+  const told = Object.fromEntries(known(props).map(([name, setting]) => [setting, props[name]]));
   return agent.model === null ? told : { ...told, model: agent.model };
 }
 
 /** What errors call the settings that came in a front end's properties `at`, for `named`; all, or those that are `given`. */
 export function settingNames(at, given = SETTINGS) {
-  const known = Object.entries(SETTINGS).filter(([name]) => !isAbsent(given[name]));
-  return Object.fromEntries(known.map(([name, setting]) => [setting, `${at}.${name}`]));
+  return Object.fromEntries(known(given).map(([name, setting]) => [setting, `${at}.${name}`]));
 }
 
 /**

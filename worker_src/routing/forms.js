@@ -1,6 +1,6 @@
 import { EdgeError, checkScope } from "../errors.js";
 import { readJson } from "../protocols/body.js";
-import { taken } from "./routes.js";
+import { nothingAt, taken } from "./routes.js";
 
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;|$)/i;
 
@@ -28,7 +28,7 @@ export function forms(config, find) {
 /** Makes a request the one that its envelope stands for. Whoever asks was let in to the envelope, not yet to that. */
 function unwrapped(context, { method, path, body }, endpoint, find) {
   const url = new URL(`${endpoint}${path}`, context.url);
-  if (!url.pathname.replace(/\/+$/, "").startsWith(`${endpoint}/`)) throw new EdgeError("not_found", `There is no ${url.pathname} here; GET /.well-known/edgewright tells what there is.`);
+  if (!url.pathname.replace(/\/+$/, "").startsWith(`${endpoint}/`)) throw nothingAt(url.pathname);
   find(context, method, url.pathname);
   checkScope(context.caller.routes, context.route.scope);
   Object.assign(context, { url, body });

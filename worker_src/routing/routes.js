@@ -50,7 +50,7 @@ export function finder(routes) {
   return (context, method, pathname) => {
     const path = pathname.length > 1 ? pathname.replace(/\/+$/, "") : "/";
     const first = known.find((candidate) => candidate.pattern.test(path));
-    if (!first) throw new EdgeError("not_found", path === "/" ? "This is an AI proxy: its API is under /v1." : `There is no ${path} here; GET /.well-known/edgewright tells what there is.`);
+    if (!first) throw path === "/" ? new EdgeError("not_found", "This is an AI proxy: its API is under /v1.") : nothingAt(path);
     const found = first.forms.find(({ marked }) => marked?.(context.request.headers)) ?? first;
     context.route = { ...taken(found), forms: first.forms, parameters: path.match(first.pattern).slice(1).map(decoded) };
     if (found.methods.includes(method)) return;
@@ -58,6 +58,9 @@ export function finder(routes) {
     throw new EdgeError("method_not_allowed", `${method} is not allowed on ${path}; use ${allow}.`, { headers: { allow } });
   };
 }
+
+/** The refusal of a path that no route has. */
+export const nothingAt = (path) => new EdgeError("not_found", `There is no ${path} here; GET /.well-known/edgewright tells what there is.`);
 
 /** What steps know of a route. */
 export function taken({ name, endpoint, scope = null, public: open = false, aside = false, failure = null, id_header = null }) {

@@ -67,8 +67,9 @@ def up(
     if upstream_model and not upstream:
         raise ConfigError("--upstream-model: there is no --upstream.", fix="give --upstream URL too")
     root = project_of(project)
-    file = StackFile.read(root, "local")
-    replaced = overrides(upstream, upstream_key, upstream_model, file.values) if upstream else {}
+    replaced: dict[str, Any] = {}
+    if upstream:
+        replaced = overrides(upstream, upstream_key, upstream_model, StackFile.read(root, "local").values)
     with local_cloud(root, state, port, api_port) as running:
         outputs = deploy(root, running, replaced)
         if as_json:

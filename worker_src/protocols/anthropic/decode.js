@@ -1,7 +1,7 @@
 import { EdgeError } from "../../errors.js";
 import { readJson } from "../body.js";
 import { chatRequest, extrasOf, tokensOf } from "../chat.js";
-import { TOOL, checkFields, isName, isObject, isWordOf, named, unsupportedType, wrong } from "../checks.js";
+import { TOOL, checkFields, isAbsent, isName, isObject, isWordOf, named, unsupportedType, wrong } from "../checks.js";
 import { messagesOf } from "./messages.js";
 
 /** What would change the answer and is not offered; anything else that is not known is left alone. */
@@ -15,8 +15,6 @@ const NAMES = { stop: "stop_sequences", response_format: "output_config.format",
 
 const CHOICES = { auto: "auto", any: "required", none: "none" };
 
-const given = (value) => value !== undefined && value !== null;
-
 /**
  * A request of `/v1/messages` as the neutral chat, with `thinking`: whether the caller is shown what the model thinks.
  * @param {object} body
@@ -25,7 +23,7 @@ const given = (value) => value !== undefined && value !== null;
  * @throws {EdgeError} invalid_request, unsupported_parameter, and what a chat request throws
  */
 export function decode(body, config, caller) {
-  if (!given(body.max_tokens)) throw wrong("max_tokens", "is missing");
+  if (isAbsent(body.max_tokens)) throw wrong("max_tokens", "is missing");
   return Object.assign(neutral(body, config, caller), { thinking: shown(body.thinking) });
 }
 
@@ -38,7 +36,7 @@ export async function countTokens(context) {
 
 function neutral(body, config, caller) {
   for (const name of REFUSED) {
-    if (given(body[name])) throw new EdgeError("unsupported_parameter", `'${name}' is not offered by this proxy.`, { param: name });
+    if (!isAbsent(body[name])) throw new EdgeError("unsupported_parameter", `'${name}' is not offered by this proxy.`, { param: name });
   }
   const { model, max_tokens: most, temperature, top_p: topP, top_k: topK, stream } = body;
   const asked = {
@@ -54,13 +52,13 @@ function neutral(body, config, caller) {
     stream,
     messages: messagesOf(body),
   };
-  const told = Object.fromEntries(Object.entries(asked).filter(([, value]) => given(value)));
+  const told = Object.fromEntries(Object.entries(asked).filter(([, value]) => !isAbsent(value)));
   return named(NAMES, () => chatRequest(told, config, caller));
 }
 
 /** A field under the name that it has for models, if it is given. */
 function known(name, value, fits, rule, { as = name, made = (kept) => kept } = {}) {
-  if (!given(value)) return {};
+  if (isAbsent(value)) return {};
   if (!fits(value)) throw wrong(name, rule);
   return { [as]: made(value) };
 }
@@ -69,30 +67,30 @@ const texts = (value) => Array.isArray(value) && value.every((each) => typeof ea
 const stopped = (list) => (Array.isArray(list) && !list.length ? {} : known("stop_sequences", list, texts, "must be a list of strings", { as: "stop" }));
 
 function user(metadata) {
-  if (given(metadata) && !isObject(metadata)) throw wrong("metadata", "must be an object");
+  if (!isAbsent(metadata) && !isObject(metadata)) throw wrong("metadata", "must be an object");
   return known("metadata.user_id", metadata?.user_id, (value) => typeof value === "string", "must be a string", { as: "user" });
 }
 
 function tools(list, choice) {
-  if (given(list) && !Array.isArray(list)) throw wrong("tools", "must be a list");
+  if (!isAbsent(list) && !Array.isArray(list)) throw wrong("tools", "must be a list");
   const offered = (list ?? []).map(tool);
-  if (!offered.length && given(choice)) throw wrong("tool_choice", "needs tools");
+  if (!offered.length && !isAbsent(choice)) throw wrong("tool_choice", "needs tools");
   return offered.length ? { tools: offered, ...chosen(choice) } : {};
 }
 
 function tool(each, index) {
   const at = `tools[${index}]`;
   if (!isObject(each)) throw wrong(at, "must be an object");
-  if (given(each.type) && each.type !== "custom") throw unsupportedType(each, `${at}.type`);
+  if (!isAbsent(each.type) && each.type !== "custom") throw unsupportedType(each, `${at}.type`);
   const { name, description, input_schema: parameters, strict } = each;
   if (!isName(name)) throw wrong(`${at}.name`, "must be a string that is not empty");
   if (!isObject(parameters)) throw wrong(`${at}.input_schema`, "must be a JSON schema");
   checkFields(each, TOOL, `${at}.`);
-  return { type: "function", function: { name, ...(given(description) ? { description } : {}), parameters, ...(strict === true ? { strict } : {}) } };
+  return { type: "function", function: { name, ...(!isAbsent(description) ? { description } : {}), parameters, ...(strict === true ? { strict } : {}) } };
 }
 
 function chosen(choice) {
-  if (!given(choice)) return {};
+  if (isAbsent(choice)) return {};
   const one = isObject(choice) && choice.type === "tool" && typeof choice.name === "string";
   if (!one && !isWordOf(CHOICES, choice?.type)) throw wrong("tool_choice", "must be {type: 'auto'}, {type: 'any'}, {type: 'none'} or {type: 'tool', name}");
   const alone = choice.disable_parallel_tool_use === true ? { parallel_tool_calls: false } : {};
@@ -100,7 +98,7 @@ function chosen(choice) {
 }
 
 function output(config) {
-  if (!given(config)) return {};
+  if (isAbsent(config)) return {};
   if (!isObject(config)) throw wrong("output_config", "must be an object");
   const { effort, format } = config;
   const word = (value) => isWordOf(EFFORTS, value);
@@ -115,7 +113,7 @@ function output(config) {
 
 /** Thinking is shown to who asks for it: others take the first block for the answer. */
 function shown(thinking) {
-  if (!given(thinking)) return false;
+  if (isAbsent(thinking)) return false;
   if (!isObject(thinking) || typeof thinking.type !== "string") throw wrong("thinking", "must be an object with a type");
   return thinking.type !== "disabled" && thinking.display !== "omitted";
 }

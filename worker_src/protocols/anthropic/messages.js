@@ -1,4 +1,4 @@
-import { isObject, isWordOf, unsupportedType, wrong } from "../checks.js";
+import { isAbsent, isObject, isWordOf, unsupportedType, wrong } from "../checks.js";
 
 /** What models thought in turns before: the next model is not told. */
 const THOUGHTS = new Set(["thinking", "redacted_thinking"]);
@@ -10,7 +10,7 @@ const THOUGHTS = new Set(["thinking", "redacted_thinking"]);
  */
 export function messagesOf({ system, messages }) {
   if (!Array.isArray(messages) || !messages.length) return messages;
-  const told = system === undefined || system === null ? "" : textOf(blocksOf(system, "system"));
+  const told = isAbsent(system) ? "" : textOf(blocksOf(system, "system"));
   return [...(told ? [{ role: "system", content: told }] : []), ...messages.flatMap(message)];
 }
 

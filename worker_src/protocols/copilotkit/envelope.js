@@ -1,4 +1,4 @@
-import { isObject, isText, wrong } from "../checks.js";
+import { isObject, isText, isWordOf, wrong } from "../checks.js";
 
 /** What an envelope's `method` stands for: method and path of the request, in whose place its parameters go. */
 const METHODS = {
@@ -23,7 +23,7 @@ export function unwrap({ method, params = {}, body = {} }) {
 }
 
 function named(method, params) {
-  if (!isText(method) || !Object.hasOwn(METHODS, method)) throw wrong("method", `must be one of ${[...Object.keys(METHODS), RESOURCE].join(", ")}`);
+  if (!isWordOf(METHODS, method)) throw wrong("method", `must be one of ${[...Object.keys(METHODS), RESOURCE].join(", ")}`);
   const [verb, path] = METHODS[method];
   return [verb, path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(text(params, name)))];
 }
