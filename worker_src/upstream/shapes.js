@@ -60,7 +60,7 @@ const isError = ({ error, errors, object, message, choices, response }) =>
 /** The finish of an answer in the shape that tells none: by its tokens it was cut off at the bound that was asked for, or is whole. */
 function untold(called, usage, { max_tokens: most, max_completion_tokens: newer } = {}) {
   if (called) return "tool_calls";
-  return usage?.completion_tokens >= (newer ?? most ?? Infinity) ? "length" : "stop";
+  return usage?.completion_tokens >= (most ?? newer ?? Infinity) ? "length" : "stop";
 }
 
 /**
