@@ -55,8 +55,7 @@ def killed_after(stage, model, talk, boundary):
 
 def kill_when_called(stage, model):
     """Kills once the model has been asked, before it has said anything."""
-    while not model.calls:
-        threading.Event().wait(0.005)
+    assert model.asked()
     stage.kill()
 
 
